@@ -57,6 +57,11 @@ type Arch struct {
 	// (parse_dpcpu and parse_vnet in sys/kern/link_elf.c).
 	Sentinel bool
 
+	// PreloadProtect says that the kernel sets the protection of a preloaded
+	// module's segments, for which it reads the ELF header at the module's
+	// address (preload_protect in sys/kern/link_elf.c).
+	PreloadProtect bool
+
 	// Target is clang's --target.
 	Target string
 	// GNUPrefixes are the prefixes of GNU cross tools, best first:
@@ -103,11 +108,12 @@ var All = []*Arch{
 		Name: "aarch64", Machine: elf.EM_AARCH64, Class: elf.ELFCLASS64, Order: binary.LittleEndian,
 		Shape: Shared, PageSize: 4096,
 		ModuleBase: 0xffff000101000000, VnetBase: 0xffff000000d40000, PcpuBase: 0xffff000000d80000,
-		Target:      "aarch64-unknown-freebsd14.0",
-		GNUPrefixes: []string{"aarch64-unknown-freebsd", "aarch64-linux-gnu"},
-		Emulations:  []string{"aarch64fbsd", "aarch64elf", "aarch64linux"},
-		CFlags:      []string{"-mgeneral-regs-only", "-ffixed-x18", "-fPIC", "-fno-omit-frame-pointer"},
-		GCCCFlags:   []string{"-mno-outline-atomics"},
+		PreloadProtect: true,
+		Target:         "aarch64-unknown-freebsd14.0",
+		GNUPrefixes:    []string{"aarch64-unknown-freebsd", "aarch64-linux-gnu"},
+		Emulations:     []string{"aarch64fbsd", "aarch64elf", "aarch64linux"},
+		CFlags:         []string{"-mgeneral-regs-only", "-ffixed-x18", "-fPIC", "-fno-omit-frame-pointer"},
+		GCCCFlags:      []string{"-mno-outline-atomics"},
 		// ld.lld 16 and later turn the GOT loads of set symbols into
 		// PC-relative addressing, which no kernel can relocate (PR 264094).
 		LDFlags: []string{"--no-relax"},
