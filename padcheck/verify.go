@@ -1,15 +1,259 @@
+// Package padcheck verifies kernel modules: it dry-runs their load with the
+// kernel linker's own rules and says what would go wrong, and why.
 package padcheck
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 
-// Options say how modules are verified. The zero value is the newest kernel
-// profile with references traced back to FILE.kld beside FILE.ko if there.
-type Options struct {
-	Profile string   // release of the kernel: 12.1, 13.0, 14.0, 15.0 or a bare major number
-	KLD     string   // output of link stage 1, or "auto" (the default), or "none"
-	Kernel  string   // kernel file or list of its symbols
-	With    []string // modules loaded before each of the files
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kmodpad/kmodpad/padcheck/loader"
+	"github.com/kmodpad/kmodpad/padcheck/loader/linkelf"
+	"github.com/kmodpad/kmodpad/padcheck/loader/linkelfobj"
+	"github.com/kmodpad/kmodpad/padcheck/object"
+	"github.com/kmodpad/kmodpad/padcheck/profile"
+)
+
+// Loaders are the kernel linkers that kmodpad knows, in the order in which they
+// are asked whether they take a file.
+var Loaders = []loader.Loader{linkelf.Loader{}, linkelfobj.Loader{}}
+
+// LoaderFor finds the loader of a file.
+func LoaderFor(f *object.File) (loader.Loader, error) {
+	for _, l := range Loaders {
+		if l.Accepts(f) {
+			return l, nil
+		}
+	}
+	return nil, &object.FormatError{Path: f.Path, What: fmt.Sprintf("%v is no kernel module", f.Type)}
 }
 
-// Verify dry-runs the load of each file into a kernel of its own.
-func Verify(ctx context.Context, files []string, opt Options) (*Report, error) { return nil, nil }
+// Values of Options.KLD besides the name of a file.
+const (
+	// AutoKLD takes NAME.kld beside NAME.ko, if it is there and fits.
+	AutoKLD = "auto"
+	// NoKLD does without.
+	NoKLD = "none"
+)
+
+// Options say how modules are verified. The zero value is the newest kernel
+// profile, with references traced back to NAME.kld beside NAME.ko.
+type Options struct {
+	// Profile is the release of the kernel: 12.1, 13.0, 14.0, 15.0, or a bare
+	// major number for the newest of a series.
+	Profile string
+	// KLD is the output of link stage 1, or AutoKLD (which the empty string
+	// means too), or NoKLD.
+	KLD string
+	// Kernel is a kernel file or a list of its symbols; without one, every
+	// symbol that no module defines is taken to exist.
+	Kernel string
+	// With are modules that are loaded before each of the files.
+	With []string
+	// At says where things are; zero values mean the architecture's usual
+	// places.
+	At loader.Addresses
+	// Extra are symbols known besides the kernel's; others are still taken to
+	// exist.
+	Extra *loader.Symbols
+}
+
+// Session is a kernel configuration that files are loaded into, each file into
+// a fresh kernel.
+type Session struct {
+	Profile *profile.Profile
+	opt     Options
+	symbols *loader.Symbols
+}
+
+// NewSession reads what the options name.
+func NewSession(opt Options) (*Session, error) {
+	p, err := profile.Parse(opt.Profile)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{Profile: p, opt: opt}
+	if opt.Kernel != "" {
+		if s.symbols, err = loader.ReadSymbols(opt.Kernel); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Boot makes a kernel of a file's architecture and loads the modules of
+// Options.With into it.
+func (s *Session) Boot(f *object.File) (*loader.Kernel, error) {
+	if k := s.symbols; k != nil && k.Arch != nil && k.Arch != f.Arch {
+		return nil, fmt.Errorf("%s: a module for %s, but %s is a kernel for %s", f.Path, f.Arch, s.opt.Kernel, k.Arch)
+	}
+	k := loader.NewKernel(f.Arch, s.Profile, s.opt.At)
+	k.Symbols, k.Extra = s.symbols, s.opt.Extra
+	for _, path := range s.opt.With {
+		if _, err := s.load(k, path); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// load opens a file and loads it into a kernel. The file stays open: other
+// modules may look up symbols in it.
+func (s *Session) load(k *loader.Kernel, path string) (*loader.Module, error) {
+	f, err := object.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return s.Load(k, f)
+}
+
+// Load loads a file into a kernel.
+func (s *Session) Load(k *loader.Kernel, f *object.File) (*loader.Module, error) {
+	if f.Arch != k.Arch {
+		return nil, fmt.Errorf("%s: a module for %s cannot be loaded into a kernel for %s", f.Path, f.Arch, k.Arch)
+	}
+	for _, m := range k.Modules {
+		if same(m.File.Path, f.Path) {
+			return nil, fmt.Errorf("%s: given twice; the kernel says that it is already loaded", f.Path)
+		}
+	}
+	l, err := LoaderFor(f)
+	if err != nil {
+		return nil, err
+	}
+	return l.Load(k, f)
+}
+
+// same says whether two paths name one file.
+func same(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	sa, err1 := os.Stat(a)
+	sb, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(sa, sb)
+}
+
+// Verify dry-runs the load of each file into a kernel of its own. Files that
+// cannot be read are errors, joined, one a line; the report covers the others.
+func Verify(ctx context.Context, files []string, opt Options) (*Report, error) {
+	s, err := NewSession(opt)
+	if err != nil {
+		return nil, err
+	}
+	modules := make([]*Module, len(files))
+	errs := make([]error, len(files))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, path := range files {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			modules[i], errs[i] = s.VerifyFile(path)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return newReport(s.Profile, modules), errors.Join(errs...)
+}
+
+// VerifyFile dry-runs the load of one file into a fresh kernel.
+func (s *Session) VerifyFile(path string) (*Module, error) {
+	f, err := object.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	k, err := s.Boot(f)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.Load(k, f)
+	if err != nil {
+		return nil, err
+	}
+	return s.Check(k, m)
+}
+
+// Check applies the rules to a module that was loaded.
+func (s *Session) Check(k *loader.Kernel, m *loader.Module) (*Module, error) {
+	c := newChecker(k, m)
+	kld, err := s.openKLD(c)
+	if err != nil {
+		return nil, err
+	}
+	if kld != nil {
+		defer kld.Close()
+	}
+	if err := c.check(kld); err != nil {
+		return nil, err
+	}
+	return c.out, nil
+}
+
+// openKLD opens the output of stage 1 that a module was linked from; nil when
+// there is none.
+func (s *Session) openKLD(c *checker) (*object.File, error) {
+	if c.m.File.Type == 1 /* ET_REL: it carries its own references */ {
+		return nil, nil
+	}
+	path := s.opt.KLD
+	switch path {
+	case NoKLD:
+		return nil, nil
+	case "", AutoKLD:
+		path = strings.TrimSuffix(c.m.File.Path, ".ko") + ".kld"
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil
+		}
+		f, err := object.Open(path)
+		if err == nil {
+			if why := c.misfit(f); why != "" {
+				f.Close()
+				err = errors.New(path + ": " + why)
+			}
+		}
+		if err != nil {
+			c.note("%v; references are not traced back", err)
+			return nil, nil
+		}
+		return f, nil
+	}
+	f, err := object.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if why := c.misfit(f); why != "" {
+		f.Close()
+		return nil, &object.FormatError{Path: path, What: why}
+	}
+	return f, nil
+}
+
+func newReport(p *profile.Profile, modules []*Module) *Report {
+	r := &Report{Schema: Schema, Profile: p.Name(), Modules: []*Module{}}
+	for _, m := range modules {
+		if m == nil {
+			continue
+		}
+		r.Modules = append(r.Modules, m)
+		r.Summary.Modules++
+		for _, f := range m.Findings {
+			if f.Severity == Error {
+				r.Summary.Errors++
+			} else {
+				r.Summary.Warnings++
+			}
+		}
+	}
+	return r
+}

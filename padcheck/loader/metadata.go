@@ -145,15 +145,17 @@ func (k *Kernel) checkKernelVersion(m *Module, d Dependency) {
 	}
 }
 
-// provider is modlist_lookup2: the loaded module with the highest version in
-// the range. Where only versions out of the range are loaded, it returns one of
-// those instead of a module.
+// provider is modlist_lookup2: the loaded module with the preferred version, or
+// else with the highest in the range. Where only versions out of the range are
+// loaded, it returns one of those instead of a module.
 func (k *Kernel) provider(d Dependency) (best *Module, other *Version) {
 	var highest int32
 	for _, m := range k.Modules {
 		for i, v := range m.Metadata.Versions {
 			switch {
 			case v.Module != d.Module:
+			case v.Version == d.Preferred:
+				return m, nil
 			case v.Version < d.Minimum || v.Version > d.Maximum:
 				other = &m.Metadata.Versions[i]
 			case best == nil || v.Version > highest:

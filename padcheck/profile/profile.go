@@ -27,6 +27,9 @@ type Profile struct {
 	// relocated it, not before (link_elf_propagate_vnets in
 	// sys/kern/link_elf_obj.c).
 	PropagateLate bool
+	// LocalFailures: link_elf_obj refuses a module whose relocation fails in
+	// the local pass; before FreeBSD 13 it went on.
+	LocalFailures bool
 	// InitArrays: link_elf_obj loads SHT_INIT_ARRAY and SHT_FINI_ARRAY.
 	InitArrays bool
 	// OSVersion is __FreeBSD_version (sys/sys/param.h).
@@ -41,11 +44,11 @@ type Profile struct {
 var All = []*Profile{
 	{Major: 12, Minor: 1, WholePointers: true, MaxSegments: 4,
 		OSVersion: 1201000, VnetPages: 8, PcpuBytes: 2048},
-	{Major: 13, Minor: 0, Sentinel: true, MaxSegments: 16,
+	{Major: 13, Minor: 0, Sentinel: true, LocalFailures: true, MaxSegments: 4,
 		OSVersion: 1300139, VnetPages: 8, PcpuBytes: 2048},
-	{Major: 14, Minor: 0, Sentinel: true, MaxSegments: 16,
+	{Major: 14, Minor: 0, Sentinel: true, LocalFailures: true, MaxSegments: 4,
 		OSVersion: 1400097, VnetPages: 8, PcpuBytes: 2048},
-	{Major: 15, Minor: 0, Sentinel: true, MaxSegments: 16, PropagateLate: true, InitArrays: true,
+	{Major: 15, Minor: 0, Sentinel: true, LocalFailures: true, MaxSegments: 4, PropagateLate: true, InitArrays: true,
 		OSVersion: 1500068, VnetPages: 8, PcpuBytes: 2048},
 }
 
@@ -55,7 +58,7 @@ func (p *Profile) Name() string { return fmt.Sprintf("%d.%d", p.Major, p.Minor) 
 // ReadsHeaders says whether the kernel reads a preloaded module's ELF header at
 // the module's address (preload_protect in sys/kern/link_elf.c).
 func (p *Profile) ReadsHeaders(a *arch.Arch) bool {
-	return a.PreloadProtect && p.AtLeast(13, 0)
+	return a.PreloadProtect && p.AtLeast(14, 0)
 }
 
 // AtLeast says whether the profile's release is not older than major.minor.

@@ -60,7 +60,7 @@ var _ = register("amd64", Machine{
 		}
 		return None
 	},
-	Cause: func(t uint32) string {
+	cause: func(t uint32) string {
 		switch elf.R_X86_64(t) {
 		case elf.R_X86_64_REX_GOTPCRELX, elf.R_X86_64_GOTPCRELX, elf.R_X86_64_GOTPCREL:
 			return "a load through the GOT: clang makes one for the stack protector's guard (-fno-stack-protector, or -mstack-protector-guard=global), and -fPIC or -fpie make them everywhere (-fno-pic)"

@@ -79,7 +79,7 @@ var _ = register("armv7", Machine{
 		}
 		return inPlace32(order, b)
 	},
-	Cause: func(t uint32) string {
+	cause: func(t uint32) string {
 		switch elf.R_ARM(t) {
 		case elf.R_ARM_MOVW_ABS_NC, elf.R_ARM_MOVT_ABS, elf.R_ARM_THM_MOVW_ABS_NC, elf.R_ARM_THM_MOVT_ABS:
 			return "an address loaded by a movw and movt pair; compile with -mno-movt (clang) or -mword-relocations (gcc)"

@@ -72,3 +72,24 @@ func inPlace32(order binary.ByteOrder, field []byte) (int64, bool) {
 	}
 	return int64(int32(order.Uint32(field))), true
 }
+
+// LoadMask says which bits of the 32 bits that hold an instruction tell that it
+// still loads from the GOT or the TOC at a relocation of this type; zero when
+// there is nothing to tell. The bits begin InstructionAt.
+func (m *Machine) LoadMask(typ uint32) uint32 {
+	if m.loadMask == nil {
+		return 0
+	}
+	_, mask := m.loadMask(typ)
+	return mask
+}
+
+// InstructionAt is the offset of the instruction that a relocation at offset
+// belongs to.
+func (m *Machine) InstructionAt(typ uint32, offset int64) int64 {
+	if m.loadMask == nil {
+		return offset
+	}
+	delta, _ := m.loadMask(typ)
+	return offset + delta
+}

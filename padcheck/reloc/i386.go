@@ -11,6 +11,7 @@ import (
 // Tables carry no addends: A is the word at the place. Modules are not
 // position independent, so every reference to a set is an absolute word that
 // the compiler may have folded a constant into: this is where PR 230857 lives.
+// From FreeBSD 14 on they may be compiled -fPIC, and calls go through a PLT.
 var _ = register("i386", Machine{
 	ABI:       "System V ABI, Intel386 Architecture Processor Supplement",
 	Name:      func(t uint32) string { return elf.R_386(t).String() },
@@ -34,6 +35,12 @@ var _ = register("i386", Machine{
 		case elf.R_386_PC32:
 			o.put32(o.lookup() + o.A - o.P)
 		case elf.R_386_GLOB_DAT:
+			o.put32(o.lookup())
+		case elf.R_386_JMP_SLOT:
+			if !o.Profile.AtLeast(14, 0) {
+				o.unknown()
+				return
+			}
 			o.put32(o.lookup())
 		case elf.R_386_IRELATIVE: // the value of the function at B + A
 			o.put32(o.B + o.A)
@@ -71,10 +78,18 @@ var _ = register("i386", Machine{
 		}
 		return inPlace32(order, b)
 	},
-	Cause: func(t uint32) string {
+	// GNU ld turns mov foo@GOT(%ebx), %eax into lea foo@GOTOFF(%ebx), %eax.
+	loadMask: func(t uint32) (int64, uint32) {
+		switch elf.R_386(t) {
+		case elf.R_386_GOT32X, elf.R_386_GOT32:
+			return -2, 0x000000ff // the opcode, before ModRM and the field
+		}
+		return 0, 0
+	},
+	cause: func(t uint32) string {
 		switch elf.R_386(t) {
 		case elf.R_386_JMP_SLOT, elf.R_386_PLT32:
-			return "a call through a PLT, as -fPIC code makes; compile with -fno-pic, or -fvisibility=hidden"
+			return "a call through a PLT, as -fPIC code makes, which kernels know from FreeBSD 14 on; compile with -fno-pic"
 		case elf.R_386_COPY:
 			return "a copy relocation, as an executable gets; link with -Bshareable"
 		case elf.R_386_GOT32, elf.R_386_GOT32X, elf.R_386_GOTOFF, elf.R_386_GOTPC:

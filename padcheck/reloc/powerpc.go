@@ -71,7 +71,7 @@ var _ = register("powerpc", Machine{
 		}
 		return None
 	},
-	Cause: func(t uint32) string {
+	cause: func(t uint32) string {
 		switch elf.R_PPC(t) {
 		case elf.R_PPC_JMP_SLOT:
 			return "a call through the PLT, which kernels know from FreeBSD 13 on; compile with -mlongcall, or load it there"

@@ -129,10 +129,17 @@ type Machine struct {
 	Form func(typ uint32) Form
 	// Irelative is the type that elf_is_ifunc_reloc knows, or zero.
 	Irelative uint32
-	// Cause says what usually makes a toolchain emit a type that the kernel
-	// does not know, and what to do. It may be nil.
-	Cause func(typ uint32) string
+	// cause says what usually makes a toolchain emit a type that the kernel
+	// does not know, and what to do; it may be nil.
+	cause func(typ uint32) string
 
+	// loadMask says which bits of an instruction tell that it loads from the
+	// GOT or the TOC, and how far from the place the 32 bits with them begin;
+	// nil where linkers leave such loads alone.
+	loadMask func(typ uint32) (delta int64, mask uint32)
+	// dropsAddend says that the kernel computes S where the ABI says S + A; nil
+	// where it never does.
+	dropsAddend func(typ uint32, p *profile.Profile) bool
 	// addend reads the addend from the place for tables that carry none; nil
 	// when this kernel panics on such a table.
 	addend func(o *Op)
@@ -160,6 +167,21 @@ func register(name string, m Machine) *Machine {
 
 // For returns the relocation code of an architecture; nil when there is none.
 func For(a *arch.Arch) *Machine { return machines[a.Name] }
+
+// CauseOf says what usually makes a toolchain emit a relocation type that the
+// kernel does not know, and what to do about it; it may be empty.
+func (m *Machine) CauseOf(typ uint32) string {
+	if m.cause == nil {
+		return ""
+	}
+	return m.cause(typ)
+}
+
+// DropsAddend says that the kernel of a profile computed S where the ABI says
+// S + A, and that it makes a difference.
+func (m *Machine) DropsAddend(r *Record, p *profile.Profile) bool {
+	return r.A != 0 && m.dropsAddend != nil && m.dropsAddend(r.Type, p)
+}
 
 // TablesWithoutAddends says whether the kernel accepts DT_REL and SHT_REL.
 func (m *Machine) TablesWithoutAddends() bool { return m.addend != nil }

@@ -1,17 +1,22 @@
 package reloc
 
-import "debug/elf"
+import (
+	"debug/elf"
+
+	"github.com/kmodpad/kmodpad/padcheck/profile"
+)
 
 // riscv64: RISC-V ELF psABI, "Relocations"; sys/riscv/riscv/elf_machdep.c.
 //
 // Modules are compiled -fPIC. The kernel drops the addend of R_RISCV_64 and
-// JUMP_SLOT up to FreeBSD 14, and of the instruction types in every release.
+// JUMP_SLOT up to FreeBSD 13.1, and of the instruction types in every release.
 // Its range checks compare as unsigned, so that every backward jump counts as
 // too far. Both passes apply everything; nothing is read from the place but
 // instructions, so once is enough.
 var _ = register("riscv64", Machine{
-	ABI:  "RISC-V ELF psABI",
-	Name: func(t uint32) string { return elf.R_RISCV(t).String() },
+	dropsAddend: riscvDropsAddend,
+	ABI:         "RISC-V ELF psABI",
+	Name:        func(t uint32) string { return elf.R_RISCV(t).String() },
 	apply: func(o *Op) {
 		if o.Pass == Local && elf.R_RISCV(o.Type) != elf.R_RISCV_RELATIVE {
 			o.skip()
@@ -21,7 +26,7 @@ var _ = register("riscv64", Machine{
 		case elf.R_RISCV_NONE:
 			o.skip()
 		case elf.R_RISCV_64, elf.R_RISCV_JUMP_SLOT:
-			if DropsAddend(o) {
+			if riscvDropsAddend(o.Type, o.Profile) {
 				o.put64(o.lookup())
 				return
 			}
@@ -69,6 +74,8 @@ var _ = register("riscv64", Machine{
 			return PCRelative
 		// The low halves of pairs name the instruction with the high half, not
 		// the symbol.
+		case elf.R_RISCV_PCREL_LO12_I, elf.R_RISCV_PCREL_LO12_S:
+			return PCRelativeLow
 		case elf.R_RISCV_GOT_HI20:
 			return GOT
 		case elf.R_RISCV_CALL, elf.R_RISCV_CALL_PLT, elf.R_RISCV_JAL, elf.R_RISCV_BRANCH, elf.R_RISCV_RVC_BRANCH, elf.R_RISCV_RVC_JUMP:
@@ -76,7 +83,14 @@ var _ = register("riscv64", Machine{
 		}
 		return None
 	},
-	Cause: func(t uint32) string {
+	// Linkers turn auipc and ld into auipc and addi.
+	loadMask: func(t uint32) (int64, uint32) {
+		if elf.R_RISCV(t) == elf.R_RISCV_PCREL_LO12_I {
+			return 0, 0x0000707f
+		}
+		return 0, 0
+	},
+	cause: func(t uint32) string {
 		switch elf.R_RISCV(t) {
 		case elf.R_RISCV_CALL_PLT:
 			return "a call left for the kernel to relocate; run stage 2 of the link (-Bshareable), which makes a PLT"
@@ -91,10 +105,10 @@ var _ = register("riscv64", Machine{
 
 const riscv32PCRel = 57 // R_RISCV_32_PCREL
 
-// DropsAddend says whether this kernel computes S where the ABI says S + A.
-func DropsAddend(o *Op) bool {
-	t := elf.R_RISCV(o.Type)
-	return (t == elf.R_RISCV_64 || t == elf.R_RISCV_JUMP_SLOT) && !o.Profile.AtLeast(15, 0)
+// riscvDropsAddend says whether a kernel computes S where the ABI says S + A.
+func riscvDropsAddend(typ uint32, p *profile.Profile) bool {
+	t := elf.R_RISCV(typ)
+	return (t == elf.R_RISCV_64 || t == elf.R_RISCV_JUMP_SLOT) && !p.AtLeast(13, 2)
 }
 
 // hi20 is the upper part of v for an instruction whose partner adds a

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodpad/kmodpad/padcheck"
+)
+
+// kernelFlags are the flags of every subcommand that loads modules.
+func kernelFlags(cmd *cobra.Command, opt *padcheck.Options) {
+	f := cmd.Flags()
+	f.StringVar(&opt.Profile, "profile", "", "kernel `release`: 12.1, 13.0, 14.0, 15.0, or a bare 12 for the newest of a series (default the newest)")
+	f.StringVar(&opt.Kernel, "kernel", "", "kernel `file`, or its symbols as nm prints them; without it every symbol that no module defines is taken to exist")
+	f.StringArrayVar(&opt.With, "with", nil, "module `file` to load first (may be given again, in order)")
+}
+
+func newVerify() *cobra.Command {
+	var opt padcheck.Options
+	var format string
+	cmd := &cobra.Command{
+		Use:   "verify [flags] FILE...",
+		Short: "Say whether modules load and reach their instances",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if !slices.Contains(padcheck.Formats, format) {
+				return fmt.Errorf("unknown format %q; the formats are %v", format, padcheck.Formats)
+			}
+			if opt.KLD != padcheck.AutoKLD && opt.KLD != padcheck.NoKLD && len(files) > 1 {
+				return fmt.Errorf("--kld %s belongs to one module, and %d are given; use --kld auto", opt.KLD, len(files))
+			}
+			report, err := padcheck.Verify(cmd.Context(), files, opt)
+			if report == nil {
+				return err
+			}
+			out := bufio.NewWriter(cmd.OutOrStdout())
+			if werr := report.Write(out, format, colored()); werr != nil {
+				return werr
+			}
+			if werr := out.Flush(); werr != nil {
+				return werr
+			}
+			if err == nil && report.Summary.Errors > 0 {
+				return errFindings
+			}
+			return err
+		},
+	}
+	kernelFlags(cmd, &opt)
+	cmd.Flags().StringVar(&opt.KLD, "kld", padcheck.AutoKLD, "output of link stage 1 (`file`), to trace references back to their symbols; auto takes NAME.kld beside NAME.ko, none does without")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif or junit")
+	return cmd
+}
