@@ -14,7 +14,10 @@ type Report struct {
 	Schema  int       `json:"schema"`
 	Profile string    `json:"profile"`
 	Modules []*Module `json:"modules"`
-	Summary Summary   `json:"summary"`
+	// Spaces say how full the instance spaces are, when modules were loaded
+	// into one kernel.
+	Spaces  []SpaceUse `json:"spaces,omitempty"`
+	Summary Summary    `json:"summary"`
 }
 
 // Summary counts what a report holds.

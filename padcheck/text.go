@@ -17,6 +17,12 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 		}
 		t.module(m, r.Profile)
 	}
+	for i, u := range r.Spaces {
+		if i == 0 {
+			t.printf("\n")
+		}
+		t.printf("%s space: %d of %d B used by %s\n", u.Name, u.Used, u.Size, count(len(u.Users), "module"))
+	}
 	if r.Summary.Modules > 1 {
 		t.printf("\n%d modules: %s, %s\n", r.Summary.Modules, count(r.Summary.Errors, "error"), count(r.Summary.Warnings, "warning"))
 	}

@@ -4,6 +4,7 @@ package padcheck
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -127,7 +128,14 @@ func (s *Session) Load(k *loader.Kernel, f *object.File) (*loader.Module, error)
 	if err != nil {
 		return nil, err
 	}
-	return l.Load(k, f)
+	m, err := l.Load(k, f)
+	if err != nil {
+		return nil, err
+	}
+	if name, other := sharedVariable(k, m); name != "" {
+		return nil, fmt.Errorf("%s: it defines %s, and so does %s; each would use its own, and a third module either", f.Path, name, other)
+	}
+	return m, nil
 }
 
 // same says whether two paths name one file.
@@ -203,7 +211,7 @@ func (s *Session) Check(k *loader.Kernel, m *loader.Module) (*Module, error) {
 // openKLD opens the output of stage 1 that a module was linked from; nil when
 // there is none.
 func (s *Session) openKLD(c *checker) (*object.File, error) {
-	if c.m.File.Type == 1 /* ET_REL: it carries its own references */ {
+	if c.m.File.Type == elf.ET_REL { // it carries its own references
 		return nil, nil
 	}
 	path := s.opt.KLD

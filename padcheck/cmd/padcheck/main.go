@@ -59,7 +59,7 @@ Exit status: 0 nothing is wrong, 1 there are findings of severity error,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newVerify(), newTrace(), newImage(), newExplain())
+	root.AddCommand(newVerify(), newLoad(), newMeasure(), newTrace(), newImage(), newExplain())
 	return root
 }
 

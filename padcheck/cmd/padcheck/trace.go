@@ -72,11 +72,15 @@ func (p *placement) load(opt padcheck.Options, path string) (*loader.Kernel, *lo
 func newTrace() *cobra.Command {
 	var opt padcheck.Options
 	var where placement
-	var format string
+	var format, variable string
+	var instance address
 	cmd := &cobra.Command{
 		Use:   "trace [flags] FILE",
 		Short: "Print what the kernel does at every relocation",
-		Args:  cobra.ExactArgs(1),
+		Long: `Print what the kernel does at every relocation, in its order; or, with
+--variable, how the code reaches a virtualised or per-CPU variable in one
+instance, step by step.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("unknown format %q; the formats are text and json (JSON Lines)", format)
@@ -86,9 +90,12 @@ func newTrace() *cobra.Command {
 				return err
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
-			if format == "json" {
+			switch {
+			case variable != "":
+				err = traceVariable(out, k, m, variable, uint64(instance), format)
+			case format == "json":
 				err = traceJSON(out, k, m)
-			} else {
+			default:
 				err = traceText(out, k, m)
 			}
 			return errors.Join(err, out.Flush())
@@ -97,7 +104,21 @@ func newTrace() *cobra.Command {
 	kernelFlags(cmd, &opt)
 	where.flags(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "text, or json for a JSON object a line")
+	cmd.Flags().StringVar(&variable, "variable", "", "print the accessor's arithmetic for one variable (`name`) instead")
+	cmd.Flags().Var(&instance, "instance", "where the instance's data is, for --variable")
 	return cmd
+}
+
+// traceVariable writes the arithmetic of one variable's accessor.
+func traceVariable(w io.Writer, k *loader.Kernel, m *loader.Module, name string, instance uint64, format string) error {
+	a, err := padcheck.NewAccessor(k, m, name, instance)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		return json.NewEncoder(w).Encode(a)
+	}
+	return a.WriteText(w)
 }
 
 // traceJSON writes a line for each relocation.

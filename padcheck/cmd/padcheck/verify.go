@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 
+	"github.com/spf13/afero"
 	"github.com/spf13/cobra"
 
 	"github.com/kmodpad/kmodpad/padcheck"
@@ -33,24 +36,62 @@ func newVerify() *cobra.Command {
 				return fmt.Errorf("--kld %s belongs to one module, and %d are given; use --kld auto", opt.KLD, len(files))
 			}
 			report, err := padcheck.Verify(cmd.Context(), files, opt)
-			if report == nil {
-				return err
-			}
-			out := bufio.NewWriter(cmd.OutOrStdout())
-			if werr := report.Write(out, format, colored()); werr != nil {
-				return werr
-			}
-			if werr := out.Flush(); werr != nil {
-				return werr
-			}
-			if err == nil && report.Summary.Errors > 0 {
-				return errFindings
-			}
-			return err
+			return conclude(cmd, report, err, format)
 		},
 	}
 	kernelFlags(cmd, &opt)
 	cmd.Flags().StringVar(&opt.KLD, "kld", padcheck.AutoKLD, "output of link stage 1 (`file`), to trace references back to their symbols; auto takes NAME.kld beside NAME.ko, none does without")
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif or junit")
+	return cmd
+}
+
+// conclude prints a report and turns it into an exit status. Files that could
+// not be read weigh more than findings.
+func conclude(cmd *cobra.Command, report *padcheck.Report, err error, format string) error {
+	if report == nil {
+		return err
+	}
+	out := bufio.NewWriter(cmd.OutOrStdout())
+	if err := errors.Join(report.Write(out, format, colored()), out.Flush()); err != nil {
+		return err
+	}
+	if err == nil && report.Summary.Errors > 0 {
+		return errFindings
+	}
+	return err
+}
+
+func newLoad() *cobra.Command {
+	var opt padcheck.Options
+	var format string
+	cmd := &cobra.Command{
+		Use:   "load [flags] DIR|FILE...",
+		Short: "Load a whole folder of modules into one kernel",
+		Long: `Load modules into one kernel, each after those that it depends on
+(MODULE_DEPEND), and report on every one, and on how full the instance spaces
+are that all modules share.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(padcheck.Formats, format) {
+				return fmt.Errorf("unknown format %q; the formats are %v", format, padcheck.Formats)
+			}
+			var files []string
+			for _, arg := range args {
+				if st, err := os.Stat(arg); err != nil || !st.IsDir() {
+					files = append(files, arg)
+					continue
+				}
+				found, err := padcheck.ModuleFiles(afero.NewOsFs(), arg)
+				if err != nil {
+					return err
+				}
+				files = append(files, found...)
+			}
+			report, err := padcheck.LoadAll(cmd.Context(), files, opt)
+			return conclude(cmd, report, err, format)
+		},
+	}
+	kernelFlags(cmd, &opt)
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif or junit")
 	return cmd
 }
