@@ -155,7 +155,10 @@ func (m *Module) Read(addr, n uint64) []byte {
 }
 
 // Problem notes a problem.
-func (m *Module) Problem(p Problem) { m.Problems = append(m.Problems, p) }
+func (m *Module) Problem(p Problem) {
+	p.Detail = object.Printable(p.Detail) // it may hold names from the file
+	m.Problems = append(m.Problems, p)
+}
 
 // Unusable is the error of a file that cannot be made sense of.
 func (m *Module) Unusable(format string, args ...any) error {
@@ -221,15 +224,33 @@ func (k *Kernel) NewModule(l Loader, f *object.File) *Module {
 	return &Module{File: f, Name: name, Loader: l}
 }
 
-// Map stakes out size bytes of address space for a module.
-func (k *Kernel) Map(m *Module, size uint64) []byte {
+// SetLimit bounds the sets of a module, in bytes. A space is a thousand times
+// smaller; what is beyond it is refused with the reason, and what is beyond this
+// limit makes no sense at all.
+const SetLimit = 16 << 20
+
+// Map stakes out size bytes of address space for a module. It fails when the
+// addresses that the kernel was booted with leave no room.
+func (k *Kernel) Map(m *Module, size uint64) ([]byte, error) {
+	last := ^uint64(0)
+	if !k.Arch.Is64() {
+		last = 1<<32 - 1
+	}
+	for _, name := range SetNames {
+		if s := k.spaces[name]; s.Start > last || s.Size+SetLimit > last-s.Start {
+			return nil, m.Unusable("the %s space at %#x ends too close to the end of the address space of %s", s.Name, s.Start, k.Arch)
+		}
+	}
+	if k.next > last || roundUp(size, k.Arch.PageSize)+k.Arch.PageSize > last-k.next {
+		return nil, m.Unusable("its %d bytes do not fit in the address space of %s at %#x", size, k.Arch, k.next)
+	}
 	m.Address, m.Size = k.next, size
 	// A page between modules keeps an address one past the end of one from
 	// being an address in the next.
 	k.next += roundUp(size, k.Arch.PageSize) + k.Arch.PageSize
 	mem := make([]byte, size)
 	m.Memory = append(m.Memory, Region{m.Address, mem})
-	return mem
+	return mem, nil
 }
 
 // Number gives a set its number in relocation records.
@@ -256,7 +277,7 @@ func (k *Kernel) Allocate(m *Module, s *Set, size uint64) {
 		total, longest := space.Left()
 		detail := fmt.Sprintf("the %s space for modules holds %d bytes; %d are left, %d of them in one piece, and %s needs %d",
 			space.Name, space.Size, total, longest, s.Name, roundUp(size, space.Align))
-		for _, u := range space.Users {
+		for _, u := range space.byModule() {
 			detail += fmt.Sprintf("; %s has %d", u.Module, u.Size)
 		}
 		m.Problem(Problem{Rule: RuleSetSpaceExhausted, Refuses: true, Set: s.Name, Detail: detail})

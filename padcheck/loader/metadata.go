@@ -139,7 +139,7 @@ func (k *Kernel) LoadDependencies(m *Module) {
 
 func (k *Kernel) checkKernelVersion(m *Module, d Dependency) {
 	v := k.Profile.OSVersion
-	if v < d.Minimum || v > d.Maximum {
+	if v != d.Preferred && (v < d.Minimum || v > d.Maximum) {
 		m.Problem(Problem{Rule: RuleDependencyVersion,
 			Detail: fmt.Sprintf("it was built for kernels of version %d to %d, and FreeBSD %s is %d", d.Minimum, d.Maximum, k.Profile.Name(), v)})
 	}

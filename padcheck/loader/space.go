@@ -36,6 +36,9 @@ func NewSpace(name string, start, size, align uint64) *Space {
 // An allocation of no bytes gets the address of the first extent, as in the
 // kernel.
 func (s *Space) Alloc(module string, size uint64) (base uint64, ok bool) {
+	if size > s.Size {
+		return 0, false
+	}
 	size = roundUp(size, s.Align)
 	for i := range s.free {
 		e := &s.free[i]
@@ -48,7 +51,9 @@ func (s *Space) Alloc(module string, size uint64) (base uint64, ok bool) {
 		} else {
 			e.start, e.len = e.start+size, e.len-size
 		}
-		s.Users = append(s.Users, User{module, base, size})
+		if size > 0 { // nothing to give back, and the next set begins there too
+			s.Users = append(s.Users, User{module, base, size})
+		}
 		return base, true
 	}
 	return 0, false
@@ -62,9 +67,6 @@ func (s *Space) Free(base uint64) {
 	}
 	size := s.Users[u].Size
 	s.Users = slices.Delete(s.Users, u, u+1)
-	if size == 0 {
-		return
-	}
 	i, _ := slices.BinarySearchFunc(s.free, base, func(e extent, base uint64) int {
 		if e.start < base {
 			return -1
@@ -80,6 +82,20 @@ func (s *Space) Free(base uint64) {
 		s.free[i-1].len += s.free[i].len
 		s.free = slices.Delete(s.free, i, i+1)
 	}
+}
+
+// byModule adds up what each module holds, in the order of their first sets.
+func (s *Space) byModule() []User {
+	var users []User
+	for _, u := range s.Users {
+		i := slices.IndexFunc(users, func(e User) bool { return e.Module == u.Module })
+		if i < 0 {
+			users = append(users, u)
+			continue
+		}
+		users[i].Size += u.Size
+	}
+	return users
 }
 
 // Left is the number of free bytes, and of those in the longest extent.

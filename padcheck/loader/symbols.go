@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,13 +40,13 @@ func (s *Symbols) Len() int { return len(s.addrs) }
 func ReadSymbols(path string) (*Symbols, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, readError(path, err)
 	}
 	defer f.Close()
 	magic := make([]byte, len(elf.ELFMAG))
 	n, err := io.ReadFull(f, magic)
 	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, readError(path, err)
 	}
 	if bytes.Equal(magic, []byte(elf.ELFMAG)) {
 		return kernelSymbols(path)
@@ -84,10 +85,20 @@ func kernelSymbols(path string) (*Symbols, error) {
 	return s, nil
 }
 
+// readError names the file once; os.PathError would do so again.
+func readError(path string, err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", object.Printable(path), err)
+}
+
 func symbolList(path string, r io.Reader) (*Symbols, error) {
 	s := &Symbols{addrs: map[string]uint64{}}
 	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		fields := strings.Fields(lines.Text())
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
@@ -111,8 +122,11 @@ func symbolList(path string, r io.Reader) (*Symbols, error) {
 			s.addrs[name] = v
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("%s:%d: no list of symbols: the line is longer than %d bytes", path, n, bufio.MaxScanTokenSize)
+	case err != nil:
+		return nil, readError(path, err)
 	}
 	return s, nil
 }

@@ -19,6 +19,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kmodpad/kmodpad/toolchains/arch"
 )
@@ -29,7 +34,36 @@ type FormatError struct {
 	What string
 }
 
-func (e *FormatError) Error() string { return e.Path + ": " + e.What }
+// Error is one line that is safe to print on a terminal, whatever names the
+// file holds.
+func (e *FormatError) Error() string { return Printable(e.Path + ": " + e.What) }
+
+// Printable replaces what a terminal does not print as it stands with the
+// escapes of Go's string literals.
+func Printable(s string) string {
+	plain := true
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r != utf8.RuneError && unicode.IsPrint(r) {
+			b.WriteString(s[:n])
+		} else {
+			q := strconv.Quote(s[:n])
+			b.WriteString(q[1 : len(q)-1])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
 
 // File is one ELF file. Its methods may be used by several goroutines at once.
 type File struct {
@@ -89,9 +123,14 @@ type Segment struct {
 // that nobody here looks at.
 const wholeLimit = 1 << 20
 
+// pieceLimit bounds what is read of a larger file at once, in bytes: a sparse
+// file costs nothing and may claim to hold terabytes.
+const pieceLimit = 256 << 20
+
 // Open reads the headers of the ELF file at path. The file must be closed.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	// Opening a pipe that nobody writes to would otherwise wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -129,7 +168,7 @@ func openError(path string, err error) error {
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return fmt.Errorf("%s: %w", Printable(path), err)
 }
 
 // Close lets go of the file.
@@ -163,6 +202,9 @@ func (f *File) bytesAt(off, n uint64, what string) ([]byte, error) {
 	}
 	if f.data != nil {
 		return f.data[off : off+n : off+n], nil
+	}
+	if n > pieceLimit {
+		return nil, f.errorf("%s is %d bytes long, more than kmodpad reads", what, n)
 	}
 	buf := make([]byte, n)
 	if _, err := f.r.ReadAt(buf, int64(off)); err != nil {
@@ -206,8 +248,10 @@ func (f *File) readHeader() error {
 	default:
 		return f.errorf("ELF byte order %d is neither little nor big endian", h[elf.EI_DATA])
 	}
-	if v := elf.Version(h[elf.EI_VERSION]); v != elf.EV_CURRENT || f.order.Uint32(h[20:]) != uint32(elf.EV_CURRENT) {
-		return f.errorf("unsupported ELF version %d", h[elf.EI_VERSION])
+	for _, v := range []uint32{uint32(h[elf.EI_VERSION]), f.order.Uint32(h[20:])} {
+		if v != uint32(elf.EV_CURRENT) {
+			return f.errorf("unsupported ELF version %d", v)
+		}
 	}
 	f.Type = elf.Type(f.order.Uint16(h[16:]))
 	machine := elf.Machine(f.order.Uint16(h[18:]))
@@ -267,12 +311,20 @@ func (f *File) readSections(off, entsize uint64, num, strndx uint32, phnum *uint
 	}
 	f.Sections = make([]Section, num)
 	names := make([]uint32, num)
+	var held uint64 // by all sections together
 	for i := range f.Sections {
 		h := table[uint64(i)*want:]
 		s := f.decodeSection(h)
 		s.Index = uint32(i)
 		if s.Type != elf.SHT_NOBITS && s.Type != elf.SHT_NULL && (s.Offset > f.Size || s.Size > f.Size-s.Offset) {
 			return f.errorf("section %d at %#x, %d bytes long, lies outside the file of %d bytes", i, s.Offset, s.Size, f.Size)
+		}
+		// No byte of a file belongs to two sections (gABI, "Sections"). Without
+		// this rule a small file could hold one large table a thousand times.
+		if s.Type != elf.SHT_NOBITS && s.Type != elf.SHT_NULL {
+			if held += s.Size; held > f.Size {
+				return f.errorf("the sections up to %d are %d bytes long together, in a file of %d bytes: they overlap", i, held, f.Size)
+			}
 		}
 		if s.Addralign&(s.Addralign-1) != 0 {
 			return f.errorf("section %d has alignment %d, which is no power of two", i, s.Addralign)
@@ -410,10 +462,9 @@ func cString(strs string, off uint32) (string, bool) {
 	if uint64(off) >= uint64(len(strs)) {
 		return "", false
 	}
-	for i := int(off); i < len(strs); i++ {
-		if strs[i] == 0 {
-			return strs[off:i], true
-		}
+	s := strs[off:]
+	if n := strings.IndexByte(s, 0); n >= 0 {
+		return s[:n], true
 	}
 	return "", false
 }

@@ -10,8 +10,8 @@ import (
 //
 // Modules are compiled -fPIC. The kernel drops the addend of R_RISCV_64 and
 // JUMP_SLOT up to FreeBSD 13.1, and of the instruction types in every release.
-// Its range checks compare as unsigned, so that every backward jump counts as
-// too far. Both passes apply everything; nothing is read from the place but
+// Its range checks of jumps compare an unsigned difference with -2^20 or -2^32,
+// which no number passes. Both passes apply everything; nothing is read from the place but
 // instructions, so once is enough.
 var _ = register("riscv64", Machine{
 	dropsAddend: riscvDropsAddend,
@@ -37,18 +37,9 @@ var _ = register("riscv64", Machine{
 				return
 			}
 			o.put64(o.relocaddr(o.B + o.A))
-		case elf.R_RISCV_JAL:
-			v := o.lookup() - o.P
-			o.overflow(v < 1<<20)
-			o.putBits(0xfffff000, jImmediate(v))
-		case elf.R_RISCV_CALL: // auipc and jalr
-			v := o.lookup() - o.P
-			o.overflow(v < 1<<32)
-			if b := o.word(8); b != nil && o.Status == Applied {
-				jalr := o.order.Uint32(b[4:])
-				o.putBits(0xfffff000, hi20(v))
-				o.order.PutUint32(b[4:], jalr&^0xfff00000|uint32(v)<<20)
-			}
+		case elf.R_RISCV_JAL, elf.R_RISCV_CALL: // "huge offset", however small
+			o.lookup()
+			o.overflow(false)
 		case elf.R_RISCV_PCREL_HI20:
 			o.putBits(0xfffff000, hi20(o.lookup()-o.P))
 		case elf.R_RISCV_HI20:
@@ -114,9 +105,3 @@ func riscvDropsAddend(typ uint32, p *profile.Profile) bool {
 // hi20 is the upper part of v for an instruction whose partner adds a
 // sign-extended 12 bit immediate (calc_hi20_imm).
 func hi20(v uint64) uint32 { return uint32(v+v&0x800<<1) & 0xfffff000 }
-
-// jImmediate lays out a J-type immediate: imm[20|10:1|11|19:12].
-func jImmediate(v uint64) uint32 {
-	i := uint32(v)
-	return i>>20&1<<31 | i>>1&0x3ff<<21 | i>>11&1<<20 | i>>12&0xff<<12
-}

@@ -66,7 +66,10 @@ func (l Loader) Load(k *loader.Kernel, f *object.File) (*loader.Module, error) {
 	}
 	if start, stop, ok, err := ef.lookupSet("set_modmetadata_set"); err != nil {
 		return nil, err
-	} else if ok {
+	} else if ok && start < stop {
+		if _, err := ef.tableAt(start-ef.Address, stop-start, "set_modmetadata_set"); err != nil {
+			return nil, err
+		}
 		ef.ReadMetadata(start, stop)
 	}
 	k.LoadDependencies(ef.Module)
@@ -113,7 +116,12 @@ func (ef *file) loadSegments() error {
 		return ef.Unusable("it maps addresses %#x to %#x, more than %d MiB", base, limit, mapLimit>>20)
 	}
 	size := limit - base
+	end := base
 	for i, p := range segs {
+		if i > 0 && p.VAddr < end {
+			return ef.Unusable("segment %d begins at %#x, before the end of the one before, %#x; the kernel expects segments in ascending order", i, p.VAddr, end)
+		}
+		end = p.VAddr + p.Memsz
 		if p.VAddr < base || p.VAddr-base > size || p.Memsz > size-(p.VAddr-base) {
 			return ef.Unusable("segment %d at %#x, %d bytes long, lies outside the map from %#x to %#x; the kernel expects segments in ascending order", i, p.VAddr, p.Memsz, base, limit)
 		}
@@ -127,14 +135,16 @@ func (ef *file) loadSegments() error {
 		return ef.Unusable("its first segment begins at %#x, and the kernel can load modules linked at 0 only", base)
 	}
 	ef.checkHeaders(first)
-	ef.mem = ef.kernel.Map(ef.Module, size)
+	var err error
+	if ef.mem, err = ef.kernel.Map(ef.Module, size); err != nil {
+		return err
+	}
 	for _, p := range segs {
 		data, err := ef.File.SegmentData(p)
 		if err != nil {
 			return err
 		}
-		at := ef.mem[p.VAddr-base:]
-		clear(at[copy(at, data):p.Memsz])
+		copy(ef.mem[p.VAddr-base:], data) // the rest is zero already
 	}
 	ef.dynamic = dyn.VAddr - base
 	return nil
@@ -161,6 +171,15 @@ func (ef *file) at(addr, n uint64, what string) ([]byte, error) {
 	return ef.mem[addr : addr+n : addr+n], nil
 }
 
+// tableAt is at for what a linker has written and the kernel reads as a table.
+// It cannot be longer than the file; a piece of .bss taken for one could.
+func (ef *file) tableAt(addr, n uint64, what string) ([]byte, error) {
+	if n > ef.File.Size {
+		return nil, ef.Unusable("%s at %#x, %d bytes long, is longer than the file of %d bytes", what, addr, n, ef.File.Size)
+	}
+	return ef.at(addr, n, what)
+}
+
 // parseDynamic is parse_dynamic.
 func (ef *file) parseDynamic() error {
 	is64 := ef.File.Arch.Is64()
@@ -184,11 +203,16 @@ func (ef *file) parseDynamic() error {
 		}
 		tags[tag] = word(entry[ptr:])
 	}
-	for tag, want := range map[elf.DynTag]uint64{
-		elf.DT_SYMENT: ef.File.SymbolSize(), elf.DT_RELENT: ef.File.RelocationSize(false), elf.DT_RELAENT: ef.File.RelocationSize(true),
+	for _, entry := range []struct {
+		tag  elf.DynTag
+		size uint64
+	}{
+		{elf.DT_SYMENT, ef.File.SymbolSize()},
+		{elf.DT_RELENT, ef.File.RelocationSize(false)},
+		{elf.DT_RELAENT, ef.File.RelocationSize(true)},
 	} {
-		if have, ok := tags[tag]; ok && have != want {
-			return ef.Unusable("%v is %d, expected %d", tag, have, want)
+		if have, ok := tags[entry.tag]; ok && have != entry.size {
+			return ef.Unusable("%v is %d, expected %d", entry.tag, have, entry.size)
 		}
 	}
 	if err := ef.parseHash(tags); err != nil {
@@ -196,13 +220,13 @@ func (ef *file) parseDynamic() error {
 	}
 	if addr, ok := tags[elf.DT_STRTAB]; ok {
 		var err error
-		if ef.strtab, err = ef.at(addr, tags[elf.DT_STRSZ], "the dynamic string table"); err != nil {
+		if ef.strtab, err = ef.tableAt(addr, tags[elf.DT_STRSZ], "the dynamic string table"); err != nil {
 			return err
 		}
 	}
 	ef.symbols = ef.File.NewSymbols(nil, "")
 	if addr, ok := tags[elf.DT_SYMTAB]; ok {
-		data, err := ef.at(addr, uint64(ef.hash.nchains())*ef.File.SymbolSize(), "the dynamic symbol table")
+		data, err := ef.tableAt(addr, uint64(ef.hash.nchains())*ef.File.SymbolSize(), "the dynamic symbol table")
 		if err != nil {
 			return err
 		}
@@ -220,7 +244,7 @@ func (ef *file) parseRelocations(tags map[elf.DynTag]uint64) error {
 		if !ok {
 			return nil
 		}
-		data, err := ef.at(at, tags[size], name)
+		data, err := ef.tableAt(at, tags[size], name)
 		if err != nil {
 			return err
 		}
@@ -273,6 +297,9 @@ func (ef *file) parseSet(name string, start, stop uint64) error {
 	}
 	size := s.Size()
 	offset := start - ef.Address
+	if size > loader.SetLimit {
+		return ef.Unusable("%s is %d bytes long, and the kernel's space for it holds %d", name, size, ef.kernel.Space(name).Size)
+	}
 	data, err := ef.at(offset, size, name)
 	if err != nil {
 		return err

@@ -39,7 +39,11 @@ func (ef *file) parseHash(tags map[elf.DynTag]uint64) error {
 		return err
 	}
 	nbuckets, nchains := uint64(ef.order.Uint32(head)), uint64(ef.order.Uint32(head[4:]))
-	words, err := ef.at(addr+8, 4*(nbuckets+nchains), "the symbol hash table")
+	if nbuckets == 0 {
+		ef.Problem(loader.Problem{Rule: loader.RuleNoHashTable, Refuses: true,
+			Detail: "its DT_HASH has no buckets, and the kernel finds neither its sets nor its metadata nor any of its symbols"})
+	}
+	words, err := ef.tableAt(addr+8, 4*(nbuckets+nchains), "the symbol hash table")
 	if err != nil {
 		return err
 	}

@@ -112,30 +112,27 @@ func (ef *file) loads(s *object.Section) bool {
 }
 
 func (ef *file) readSymbols() error {
+	var table *object.Section
 	tables := 0
 	for i := range ef.File.Sections {
-		s := &ef.File.Sections[i]
-		if s.Type != elf.SHT_SYMTAB || s.Size == 0 {
-			continue
+		if s := &ef.File.Sections[i]; s.Type == elf.SHT_SYMTAB && s.Size != 0 {
+			tables++
+			table = s
 		}
-		tables++
-		t, err := ef.File.SymbolsOf(s)
-		if err != nil {
-			return err
-		}
-		ef.symbols = t
 	}
 	if tables != 1 {
 		return ef.Unusable("%d symbol tables (the kernel says: file must have exactly one symbol table)", tables)
 	}
+	var err error
+	ef.symbols, err = ef.File.SymbolsOf(table)
 	ef.Symbols = ef.symbols
-	return nil
+	return err
 }
 
 // placeSections sizes up the sections, maps them, and puts the sets into their
 // spaces.
 func (ef *file) placeSections() error {
-	var size uint64
+	var size, sets uint64
 	count := 0
 	for i := range ef.File.Sections {
 		s := &ef.File.Sections[i]
@@ -147,12 +144,20 @@ func (ef *file) placeSections() error {
 		if s.Size > mapLimit || s.Addralign > mapLimit || size > mapLimit {
 			return ef.Unusable("it asks for more than %d MiB of memory", mapLimit>>20)
 		}
+		if ef.kernel.Space(s.Name) != nil {
+			if sets += s.Size; sets > loader.SetLimit {
+				return ef.Unusable("its sets up to %s are %d bytes long, and the kernel's space for it holds %d", s.Name, sets, ef.kernel.Space(s.Name).Size)
+			}
+		}
 	}
 	if count == 0 {
 		return ef.Unusable("no section to load (the kernel says: file has no contents)")
 	}
 	page := ef.File.Arch.PageSize
-	mem := ef.kernel.Map(ef.Module, align(size, page))
+	mem, err := ef.kernel.Map(ef.Module, align(size, page))
+	if err != nil {
+		return err
+	}
 	ef.placed = make([]placed, len(ef.File.Sections))
 	var off uint64
 	for i := range ef.File.Sections {
@@ -343,7 +348,7 @@ func (ef *file) relocateTable(t table, pass reloc.Pass) error {
 		}
 		ef.Trace = append(ef.Trace, op.Record)
 	}
-	return nil
+	return t.Err()
 }
 
 // Lookup is elf_obj_lookup.

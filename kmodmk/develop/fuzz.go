@@ -1,0 +1,66 @@
+package develop
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Fuzz runs every fuzz target of the tree, one after the other, each for the
+// time that FUZZTIME gives (30s when it is not set).
+func Fuzz(ctx context.Context) error {
+	targets, err := fuzzTargets(".")
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		err := goTool(ctx, nil, "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+cmp.Or(os.Getenv("FUZZTIME"), "30s"), "./"+t.dir)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fuzzTarget is a fuzz function and the folder of its package.
+type fuzzTarget struct{ dir, name string }
+
+// fuzzTargets finds the fuzz functions below root, in the order of their files.
+func fuzzTargets(root string) ([]fuzzTarget, error) {
+	var targets []fuzzTarget
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			if base := d.Name(); name != root && (base[0] == '.' || base[0] == '_') {
+				return fs.SkipDir // as the go command does
+			}
+			return nil
+		case !strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return fmt.Errorf("looking for fuzz targets: %w", err)
+		}
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Fuzz") {
+				dir, err := filepath.Rel(root, filepath.Dir(name))
+				if err != nil {
+					return err
+				}
+				targets = append(targets, fuzzTarget{filepath.ToSlash(dir), f.Name.Name})
+			}
+		}
+		return nil
+	})
+	return targets, err
+}

@@ -1,0 +1,21 @@
+// Package kmodmk builds kernel modules: it reads kmod.yaml, turns each module
+// into a plan of the two-stage link that FreeBSD's kmod.mk does, and prints
+// that plan as shell lines or runs it.
+//
+//	sources --cc--> objects --ld -r -T script--> M.stage1 --objcopy--> M.kld --ld -Bshareable -S--> M.ko
+//
+// What differs from kmod.mk, and why:
+//
+//   - Stage 1 has no -d, which 12.x passes to give common symbols an address:
+//     ld.lld 14 warns of it, 15 and later ignore it, and sources are compiled
+//     with -fno-common, so that there are none.
+//   - There is no -warn-common, for the same reason.
+//   - Debug information is left out by the last link (-S) rather than by
+//     another objcopy, so that a module which exports everything can be built
+//     with nothing but a linker.
+//   - Stage 2 asks for --hash-style=sysv, since the kernel looks symbols up in
+//     DT_HASH alone, and some linkers are configured to leave that out.
+//
+// Modules of architectures that load relocatable objects (amd64) have stage 1
+// alone, without padding; objcopy --strip-debug then makes M.ko.
+package kmodmk

@@ -1,0 +1,29 @@
+package ldscripts
+
+import "github.com/kmodpad/kmodpad/toolchains/arch"
+
+var upstreamPurpose = []string{
+	"Ends set_pcpu and set_vnet of a FreeBSD kernel module with four bytes of",
+	"padding, so that a reference to the byte after the last array still lies",
+	"inside the set and is moved to the instance when the module is loaded.",
+	"Strategy \"upstream\", as FreeBSD 13 and later do it: every module gets both",
+	"sections, even one that virtualises nothing.",
+}
+
+var constraintPurpose = []string{
+	"Ends set_pcpu and set_vnet of a FreeBSD kernel module with four bytes of",
+	"padding, so that a reference to the byte after the last array still lies",
+	"inside the set and is moved to the instance when the module is loaded.",
+	"Strategy \"constraint\": a set that the module does not have stays away, since",
+	"ONLY_IF_RW drops a statement that has no writable input.",
+}
+
+func sentinelPurpose(a *arch.Arch) []string {
+	if a.Sentinel {
+		return []string{
+			a.Name + " kernels from FreeBSD 13 on refuse a module whose sets do not end in the",
+			"word 0x90909090.",
+		}
+	}
+	return []string{"No " + a.Name + " kernel asks for the padding; it only mends the reference."}
+}
