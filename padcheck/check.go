@@ -207,15 +207,13 @@ func linkSentinel(c *checker, data []byte) bool {
 // padding counts the bytes 0x90 at either end of a set that belong to no
 // variable.
 func (c *checker) padding(s *loader.Set, data []byte) (before, after uint64) {
-	first, last := uint64(len(data)), uint64(0)
-	for _, v := range c.symbolizer().between(s.Start, s.Stop) {
-		if v.stop > v.start {
-			first = min(first, v.start-s.Start)
-			last = max(last, v.stop-s.Start)
-		}
+	sentinel := linkSentinel(c, data)
+	if !sentinel && (len(data) < 4 || data[0] != 0x90) {
+		return 0, 0 // nothing at either end that could be padding
 	}
+	first, last := c.extent(s)
 	n := uint64(len(data))
-	for after < n-min(n, last) && data[n-1-after] == 0x90 {
+	for sentinel && after < n-min(n, last) && data[n-1-after] == 0x90 {
 		after++
 	}
 	if after == n {
@@ -224,13 +222,33 @@ func (c *checker) padding(s *loader.Set, data []byte) (before, after uint64) {
 	for before < first && before < n && data[before] == 0x90 {
 		before++
 	}
-	if !linkSentinel(c, data) {
-		after = 0 // a variable that happens to end in such a byte
-	}
 	if before < 4 {
-		before = 0
+		before = 0 // a variable that happens to begin with such a byte
 	}
 	return before, after
+}
+
+// extent is the range of offsets in a set that variables of known size cover.
+func (c *checker) extent(s *loader.Set) (first, last uint64) {
+	first = s.Size()
+	t, err := c.m.File.Symbols(elf.SHT_SYMTAB)
+	if err != nil || t.Len == 0 {
+		t = c.m.Symbols
+	}
+	for i := range uint32(t.Len) {
+		sym := t.At(i)
+		if s.Section == nil || sym.Section != s.Section.Index || sym.Size == 0 {
+			continue
+		}
+		off := sym.Value
+		if c.m.File.Type != elf.ET_REL {
+			off -= s.Section.Addr
+		}
+		if off < s.Size() && sym.Size <= s.Size()-off {
+			first, last = min(first, off), max(last, off+sym.Size)
+		}
+	}
+	return first, last
 }
 
 // checkSymbols compares what the kernel takes for a set with the section.

@@ -185,6 +185,7 @@ func (s *Session) VerifyFile(path string) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer k.Close()
 	m, err := s.Load(k, f)
 	if err != nil {
 		return nil, err

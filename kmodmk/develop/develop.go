@@ -27,10 +27,12 @@ func Generate(context.Context) error {
 	return err
 }
 
-// Test runs all tests, with the environment handed through. The package of the
-// samples has to be named: ./... passes over folders called testdata.
+// packages are all of them: ./... passes over folders called testdata.
+var packages = []string{"./...", "./testdata", "./testdata/harness"}
+
+// Test runs all tests, with the environment handed through.
 func Test(ctx context.Context) error {
-	return goTool(ctx, nil, "test", "./...", "./testdata/...")
+	return goTool(ctx, nil, append([]string{"test"}, packages...)...)
 }
 
 // Lint checks format, vets, and builds for every system that users have.
@@ -48,7 +50,7 @@ func Lint(ctx context.Context) error {
 	for _, system := range []string{"freebsd", "linux"} {
 		for _, machine := range []string{"amd64", "arm64"} {
 			env := []string{"GOOS=" + system, "GOARCH=" + machine, "CGO_ENABLED=0"}
-			if err := errors.Join(goTool(ctx, env, "vet", "./...", "./testdata/..."), goTool(ctx, env, "build", "./...")); err != nil {
+			if err := errors.Join(goTool(ctx, env, append([]string{"vet"}, packages...)...), goTool(ctx, env, "build", "./...")); err != nil {
 				return err
 			}
 		}

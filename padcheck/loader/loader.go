@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kmodpad/kmodpad/padcheck/object"
 	"github.com/kmodpad/kmodpad/padcheck/profile"
@@ -181,6 +182,7 @@ type Kernel struct {
 	numbers []*Set
 	next    uint64 // where the next module goes
 	machine *reloc.Machine
+	maps    []*[]byte
 }
 
 // Addresses say where a kernel has its things; zero stands for the
@@ -248,9 +250,26 @@ func (k *Kernel) Map(m *Module, size uint64) ([]byte, error) {
 	// A page between modules keeps an address one past the end of one from
 	// being an address in the next.
 	k.next += roundUp(size, k.Arch.PageSize) + k.Arch.PageSize
-	mem := make([]byte, size)
+	buf := maps.Get().(*[]byte)
+	*buf = slices.Grow((*buf)[:0], int(size))[:size]
+	clear(*buf)
+	k.maps = append(k.maps, buf)
+	mem := *buf
 	m.Memory = append(m.Memory, Region{m.Address, mem})
 	return mem, nil
+}
+
+// maps is memory of modules that nobody needs any more.
+var maps = sync.Pool{New: func() any { return new([]byte) }}
+
+// Close lets go of the memory of all modules; neither may be used any more.
+func (k *Kernel) Close() {
+	for _, buf := range k.maps {
+		if cap(*buf) <= 16<<20 { // do not hold on to what one odd module needed
+			maps.Put(buf)
+		}
+	}
+	k.maps, k.Modules = nil, nil
 }
 
 // Number gives a set its number in relocation records.

@@ -41,6 +41,9 @@ type Reader struct {
 	Symbols *object.Symbols
 	machine *reloc.Machine
 	bounds  map[uint32]bound
+	// bytes of the sections whose relocations carry no addends, by index: a
+	// section may have several tables.
+	bytes map[uint32][]byte
 }
 
 // bound is what an undefined __start_NAME or __stop_NAME will be.
@@ -58,7 +61,7 @@ func NewReader(f *object.File) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{File: f, Symbols: symbols, machine: reloc.For(f.Arch), bounds: map[uint32]bound{}}
+	r := &Reader{File: f, Symbols: symbols, machine: reloc.For(f.Arch), bounds: map[uint32]bound{}, bytes: map[uint32][]byte{}}
 	for i := range uint32(symbols.Len) {
 		sym := symbols.At(i)
 		if sym.Defined() || sym.Bind() == elf.STB_LOCAL {
@@ -110,7 +113,7 @@ func (r *Reader) eachOf(table, from *object.Section, fn func(*Reference) error) 
 	}
 	var data []byte
 	if !relocs.Addends {
-		if data, err = r.File.Data(from); err != nil {
+		if data, err = r.data(from); err != nil {
 			return err
 		}
 	}
@@ -134,6 +137,19 @@ func (r *Reader) eachOf(table, from *object.Section, fn func(*Reference) error) 
 		}
 	}
 	return relocs.Err()
+}
+
+// data reads a section once.
+func (r *Reader) data(s *object.Section) ([]byte, error) {
+	data, ok := r.bytes[s.Index]
+	if !ok {
+		var err error
+		if data, err = r.File.Data(s); err != nil {
+			return nil, err
+		}
+		r.bytes[s.Index] = data
+	}
+	return data, nil
 }
 
 // aim finds out what the reference points to.

@@ -140,6 +140,9 @@ func (ef *file) placeSections() error {
 			continue
 		}
 		count++
+		if s.Addralign == 0 {
+			return ef.Unusable("section %s has alignment 0, of which the kernel makes the offset 0", s.Name)
+		}
 		size = align(size, s.Addralign) + s.Size
 		if s.Size > mapLimit || s.Addralign > mapLimit || size > mapLimit {
 			return ef.Unusable("it asks for more than %d MiB of memory", mapLimit>>20)
@@ -215,13 +218,8 @@ func (ef *file) place(s *object.Section, off uint64, mem []byte) error {
 	return nil
 }
 
-// align is the kernel's way to align an offset to sh_addralign.
-func align(n, to uint64) uint64 {
-	if to <= 1 {
-		return n
-	}
-	return (n + to - 1) &^ (to - 1)
-}
+// align is the kernel's way to align an offset to sh_addralign, a power of two.
+func align(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
 // updateSymbols gives the defined symbols their addresses. Those in sections
 // that are not loaded keep their values, as does a common symbol, whose value
