@@ -24,6 +24,9 @@ func Generate(ctx context.Context) error { return develop.Generate(ctx) }
 // Test runs all tests.
 func Test(ctx context.Context) error { return develop.Test(ctx) }
 
+// Repro shows the bug and its cure side by side, on i386 or the architecture given with -arch.
+func Repro(ctx context.Context, arch *string) error { return develop.Repro(ctx, os.Stdout, arch) }
+
 // Fuzz runs every fuzz target for FUZZTIME, 30 seconds if that is not set.
 func Fuzz(ctx context.Context) error { return develop.Fuzz(ctx) }
 

@@ -17,8 +17,10 @@ type TraceLine struct {
 	Number uint32 `json:"number"`
 	Symbol string `json:"symbol,omitempty"`
 	Addend int64  `json:"addend"`
-	// S is the address of the symbol, as the kernel's lookup gave it.
+	// S is the address of the symbol, as the kernel's lookup gave it, and Loaded
+	// the address that was looked for in the sets.
 	S      Addr   `json:"s"`
+	Loaded Addr   `json:"loaded"`
 	Before Addr   `json:"before"`
 	After  Addr   `json:"after"`
 	Width  uint8  `json:"width"`
@@ -37,7 +39,7 @@ func Trace(k *loader.Kernel, m *loader.Module) []TraceLine {
 		r := &m.Trace[i]
 		l := TraceLine{
 			Place: Addr(r.P), Pass: r.Pass.String(), Type: k.Machine().Name(r.Type), Number: r.Type,
-			Addend: int64(r.A), S: Addr(r.S), Before: Addr(r.Before), After: Addr(r.After),
+			Addend: int64(r.A), S: Addr(r.S), Loaded: Addr(r.X), Before: Addr(r.Before), After: Addr(r.After),
 			Width: r.Width, Status: r.Status.String(), Assumed: r.Assumed,
 		}
 		if r.Symbol != 0 {
@@ -70,3 +72,7 @@ func Refusal(k *loader.Kernel, m *loader.Module) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Where names the function or variable that an address of a loaded module lies
+// in, as function+0x12; it is empty when no symbol is near.
+func Where(m *loader.Module, addr uint64) string { return newSymbolizer(m).name(addr) }

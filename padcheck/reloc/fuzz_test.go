@@ -26,7 +26,7 @@ func FuzzApply(f *testing.F) {
 		pr := profile.All[int(kernel)%len(profile.All)]
 		for _, pass := range []reloc.Pass{reloc.Local, reloc.Global, reloc.Ifunc} {
 			run := func() (reloc.Record, []byte) {
-				k := &kernel_{symbols: map[uint32]uint64{1: s}, memory: map[uint64][]byte{s: memory}}
+				k := &fake{symbols: map[uint32]uint64{1: s}, memory: map[uint64][]byte{s: memory}}
 				o := reloc.Op{B: 0x10000, Flags: flags, Profile: pr, Memory: bytes.Clone(memory), Addends: addends, Resolver: k}
 				o.Type, o.Symbol, o.A, o.P, o.Pass = typ, uint32(kernel)>>4&1, a, p, pass
 				m.Apply(&o)

@@ -56,6 +56,10 @@ func (s span) contains(addr, size uint64) bool {
 // compiled as modules are, since it shares the meaning of a register or two with
 // them. The error is a [MissingError] where a tool is not installed.
 func Build(ctx context.Context, dir string, a *arch.Arch, tools *toolchains.Toolchains) (*Kernel, error) {
+	dir, err := filepath.Abs(dir) // the program runs elsewhere
+	if err != nil {
+		return nil, err
+	}
 	k := &Kernel{Arch: a, Path: filepath.Join(dir, "kernel-"+a.Name)}
 	if !native(a) {
 		qemu, ok := tools.QEMU(a)
@@ -64,7 +68,7 @@ func Build(ctx context.Context, dir string, a *arch.Arch, tools *toolchains.Tool
 		}
 		k.emulator = []string{qemu}
 	}
-	source := filepath.Join(dir, "kernel-source")
+	source := k.Path + ".source"
 	for _, tree := range []fs.FS{sources, testdata.Include} {
 		if err := extract(source, tree); err != nil {
 			return nil, err
