@@ -18,6 +18,7 @@ type tracer struct {
 	refs   *reference.Reader
 	where  *placement
 	byP    []*reloc.Record // sorted by place
+	byX    map[uint64]*reloc.Record
 	names  map[uint32]*reference.Names
 	detour map[spot]*loader.Set
 	lost   map[string]int // references in sections that were not found
@@ -129,6 +130,16 @@ func (t *tracer) follow(r *reference.Reference) error {
 		return nil
 	}
 	p, ok := t.where.at(r.From, r.Offset)
+	if r.To != nil && set == nil && (r.Form == reloc.GOT || !ok && r.From.Name == ".toc") {
+		t.capturedEntry(r)
+		return nil
+	}
+	if !ok && set != nil && r.From.Name == ".toc" {
+		// GNU ld has made it an entry of the GOT.
+		if rec := t.entry(set.Start + uint64(r.Target)); rec != nil {
+			p, ok = rec.P, true
+		}
+	}
 	if !ok {
 		if set != nil {
 			t.lost[r.From.Name]++
@@ -269,7 +280,7 @@ func (t *tracer) relaxed(r *reference.Reference, set *loader.Set, p uint64) {
 // neighbour checks a reference that does not name a set: it must not be
 // rewritten as if it did.
 func (t *tracer) neighbour(r *reference.Reference, p uint64) {
-	if r.Form.PastKernel() || r.Form == reloc.Branch || r.Form == reloc.GOT || r.Form == reloc.GOTLow {
+	if r.Form.PastKernel() || r.Form == reloc.Branch || r.Form == reloc.GOTLow {
 		return
 	}
 	rec := t.record(p)
@@ -291,6 +302,33 @@ func (t *tracer) neighbour(r *reference.Reference, p uint64) {
 		Message: fmt.Sprintf("%s refers to %s of section %s, an address that lies in %s; the kernel takes it for a virtualised variable and makes it %#x instead of %#x",
 			t.place(p), plus(v.Name, v.Offset), r.To.Name, set.Name, rec.After, t.mask(rec.X+rec.A-t.sumAddend(rec))),
 	})
+}
+
+// capturedEntry looks for a neighbour's address in the GOT or the TOC that lies
+// in a set. The entry is the linker's, and where it is the reference does not
+// say; but every entry with that address is rewritten alike.
+func (t *tracer) capturedEntry(r *reference.Reference) {
+	target, ok := t.where.at(r.To, uint64(r.Target))
+	if !ok {
+		return
+	}
+	if rec := t.entry(target); rec != nil {
+		t.neighbour(r, rec.P)
+	}
+}
+
+// entry finds a relocation that puts an address, as it was before the kernel
+// looked for it in the sets, into the module; nil when there is none.
+func (t *tracer) entry(target uint64) *reloc.Record {
+	if t.byX == nil {
+		t.byX = make(map[uint64]*reloc.Record)
+		for _, rec := range t.byP {
+			if _, known := t.byX[rec.X]; !known && rec.Status == reloc.Applied {
+				t.byX[rec.X] = rec
+			}
+		}
+	}
+	return t.byX[t.mask(target)]
 }
 
 // sumAddend is the part of X that the addend already is: relative relocations

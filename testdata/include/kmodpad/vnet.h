@@ -101,14 +101,9 @@ __asm__(".globl __start_set_pcpu\n.globl __stop_set_pcpu");
  * modules, static is left out, exactly where the kernel leaves it out.
  */
 #if defined(__aarch64__) || defined(__riscv) || defined(__powerpc64__)
-#define	KMODPAD_VNET_STATIC
+#define	KMODPAD_STATIC
 #else
-#define	KMODPAD_VNET_STATIC	static
-#endif
-#if defined(__aarch64__) || defined(__riscv)
-#define	KMODPAD_DPCPU_STATIC
-#else
-#define	KMODPAD_DPCPU_STATIC	static
+#define	KMODPAD_STATIC	static
 #endif
 
 /* Virtualised globals. V_x is by custom a macro for VNET(x). */
@@ -116,7 +111,7 @@ __asm__(".globl __start_set_pcpu\n.globl __stop_set_pcpu");
 #define	VNET_DECLARE(t, n)		extern t VNET_NAME(n)
 #define	VNET_DEFINE(t, n)		t VNET_NAME(n) KMODPAD_IN_SET("set_vnet")
 #define	VNET_DEFINE_STATIC(t, n)	\
-	KMODPAD_VNET_STATIC t VNET_NAME(n) KMODPAD_IN_SET("set_vnet")
+	KMODPAD_STATIC t VNET_NAME(n) KMODPAD_IN_SET("set_vnet")
 
 #define	KMODPAD_PTR(b, v)		((__typeof__(v) *)((b) + (uintptr_t)&(v)))
 #define	VNET_VNET_PTR(vnet, n)		KMODPAD_PTR((vnet)->vnet_data_base, VNET_NAME(n))
@@ -128,7 +123,7 @@ __asm__(".globl __start_set_pcpu\n.globl __stop_set_pcpu");
 #define	DPCPU_DECLARE(t, n)		extern t DPCPU_NAME(n)
 #define	DPCPU_DEFINE(t, n)		t DPCPU_NAME(n) KMODPAD_IN_SET("set_pcpu")
 #define	DPCPU_DEFINE_STATIC(t, n)	\
-	KMODPAD_DPCPU_STATIC t DPCPU_NAME(n) KMODPAD_IN_SET("set_pcpu")
+	KMODPAD_STATIC t DPCPU_NAME(n) KMODPAD_IN_SET("set_pcpu")
 
 #define	DPCPU_PTR(n)			\
 	KMODPAD_PTR(curthread->td_pcpu->pc_dynamic, DPCPU_NAME(n))
