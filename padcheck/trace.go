@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kmodpad/kmodpad/padcheck/loader"
+	"github.com/kmodpad/kmodpad/padcheck/reloc"
 )
 
 // TraceLine is one relocation for people and programs. Addresses are those of
@@ -28,6 +29,9 @@ type TraceLine struct {
 	// Owner is the module whose set it is, if it is another's.
 	Owner  string `json:"owner,omitempty"`
 	Status string `json:"status"`
+	// Instance is what the instances hold at a place inside a set: their copy
+	// may have been made before the relocation.
+	Instance *Addr `json:"instance,omitempty"`
 	// Assumed says that nothing is known of the symbol.
 	Assumed bool `json:"assumed,omitempty"`
 }
@@ -51,9 +55,26 @@ func Trace(k *loader.Kernel, m *loader.Module) []TraceLine {
 				l.Owner = s.Module.Name
 			}
 		}
+		l.Instance = instanceValue(m, r)
 		lines = append(lines, l)
 	}
 	return lines
+}
+
+// instanceValue reads the field at a relocation's place as the instances got
+// it; nil when the place lies in no set.
+func instanceValue(m *loader.Module, r *reloc.Record) *Addr {
+	for _, s := range m.Sets {
+		if r.P < s.Start || r.P >= s.Stop {
+			continue
+		}
+		off, width := r.P-s.Start, uint64(r.Width)
+		if n := uint64(len(s.Template)); off > n || width > n-off {
+			return nil
+		}
+		return addrOf(word(m.File.Arch.Order, s.Template[off:off+width]))
+	}
+	return nil
 }
 
 // Refusal is the error of a module that the kernel does not load; nil when it

@@ -135,7 +135,7 @@ var All = []*Arch{
 		Shape: Shared, PageSize: 4096,
 		ModuleBase: 0xc3000000, VnetBase: 0xc0d40000, PcpuBase: 0xc0d80000,
 		Target:      "armv7-unknown-freebsd14.0-gnueabihf",
-		GNUPrefixes: []string{"armv7-unknown-freebsd", "arm-linux-gnueabihf", "arm-linux-gnueabi", "aarch64-linux-gnu"},
+		GNUPrefixes: []string{"armv7-unknown-freebsd", "armv7-gnueabi-freebsd", "arm-gnueabi-freebsd", "arm-linux-gnueabihf", "arm-linux-gnueabi", "aarch64-linux-gnu"},
 		Emulations:  []string{"armelf_fbsd", "armelf", "armelf_linux_eabi"},
 		CFlags:      []string{"-march=armv7-a", "-mfloat-abi=soft", "-mno-unaligned-access", "-funwind-tables", "-fno-pic"},
 		// The kernel has no relocation for movw/movt pairs (PR 196407).
@@ -149,11 +149,13 @@ var All = []*Arch{
 		ModuleBase: 0xc2000000, VnetBase: 0xc1940000, PcpuBase: 0xc1980000,
 		Sentinel:    true,
 		Target:      "i386-unknown-freebsd14.0",
-		GNUPrefixes: []string{"i686-unknown-freebsd", "i686-kfreebsd-gnu", "i686-linux-gnu", "x86_64-linux-gnu"},
+		GNUPrefixes: []string{"i686-unknown-freebsd", "i386-unknown-freebsd", "i686-kfreebsd-gnu", "i686-linux-gnu", "x86_64-linux-gnu"},
 		Emulations:  []string{"elf_i386_fbsd", "elf_i386"},
-		CFlags:      []string{"-m32", "-mno-mmx", "-mno-sse", "-msoft-float", "-fno-pic"},
-		GCCCFlags:   []string{"-mpreferred-stack-boundary=2"},
-		QEMU:        "qemu-i386",
+		// The last one matters with -fPIC: GNU ld turns GOT loads of set symbols
+		// into lea, which no kernel can relocate, unless they are marked so.
+		CFlags:    []string{"-m32", "-mno-mmx", "-mno-sse", "-msoft-float", "-fno-pic", "-Wa,-mrelax-relocations=no"},
+		GCCCFlags: []string{"-mpreferred-stack-boundary=2"},
+		QEMU:      "qemu-i386",
 	},
 	{
 		Name: "powerpc", Machine: elf.EM_PPC, Class: elf.ELFCLASS32, Order: binary.BigEndian,

@@ -147,6 +147,9 @@ func traceText(w io.Writer, k *loader.Kernel, m *loader.Module) error {
 		if l.Addend != 0 && symbol != "" {
 			symbol += fmt.Sprintf("%+#x", l.Addend)
 		}
+		if l.Instance != nil {
+			symbol += fmt.Sprintf(" [instances hold %v]", *l.Instance)
+		}
 		if l.Status != "applied" {
 			symbol += " (" + l.Status + ")"
 		}
