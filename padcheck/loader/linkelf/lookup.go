@@ -193,10 +193,12 @@ func (ef *file) lookupGlobal(name string) (addr uint64, assumed, ok bool) {
 
 // Relocaddr is elf_relocaddr: start <= x < stop, the module's own sets only.
 func (ef *file) Relocaddr(o *reloc.Op, x uint64) uint64 {
-	o.X = x
+	if o.Set == reloc.NoSet { // else powerpc's lookup has found the symbol in one
+		o.X = x
+	}
 	for _, s := range ef.Sets {
 		if x >= s.Start && x < s.Stop {
-			o.Set = s.Number
+			o.X, o.Set = x, s.Number
 			return x - s.Start + s.Base
 		}
 	}
