@@ -8,6 +8,7 @@ import (
 	"github.com/kmodpad/kmodpad/padcheck/loader"
 	"github.com/kmodpad/kmodpad/padcheck/object"
 	"github.com/kmodpad/kmodpad/padcheck/reloc"
+	"github.com/kmodpad/kmodpad/toolchains/arch"
 )
 
 // checker applies the rules to one module.
@@ -46,6 +47,8 @@ func (c *checker) check(kld *object.File) error {
 	c.sets()
 	c.initialisers()
 	switch {
+	case c.m.File.Type == elf.ET_REL && c.m.File.Arch.Shape == arch.Shared:
+		c.find(Finding{Rule: RuleNotShared, Severity: Error, Message: fmt.Sprintf("modules for %s are shared objects, and this is the output of ld -r", c.m.File.Arch)})
 	case c.m.File.Type == elf.ET_REL:
 		if len(c.m.Sets) > 0 {
 			c.note("a relocatable module: references go by symbol, so one past the end of a set is as right as any other, and no padding is needed")

@@ -27,11 +27,26 @@ func (c *checker) misfit(kld *object.File) string {
 		if s := c.m.File.Section(name); s != nil {
 			want = s.Size
 		}
-		if have != want {
+		if have != want && !c.paddedAfter(name, have) {
 			return fmt.Sprintf("%s has %d bytes there and %d in the module, so the module was not linked from it", name, have, want)
 		}
 	}
 	return ""
+}
+
+// paddedAfter says that a set is the same as in the stage 1 output but for
+// padding at its end, which a script of stage 2 has added.
+func (c *checker) paddedAfter(name string, size uint64) bool {
+	set := c.m.Set(name)
+	if set == nil || set.Size() < size {
+		return false
+	}
+	for _, b := range c.m.Read(set.Start+size, set.Size()-size) {
+		if b != 0x90 {
+			return false
+		}
+	}
+	return true
 }
 
 // placement says where the sections of the stage 1 output are in the loaded
@@ -64,7 +79,7 @@ func (c *checker) locate(r *reference.Reader) (*placement, error) {
 		if !s.Alloc() || s.Size == 0 || s.Type != elf.SHT_PROGBITS && s.Type != elf.SHT_NOBITS && s.Type != elf.SHT_INIT_ARRAY && s.Type != elf.SHT_FINI_ARRAY {
 			continue
 		}
-		if set := c.m.Set(s.Name); set != nil && set.Size() == s.Size {
+		if set := c.m.Set(s.Name); set != nil && set.Size() >= s.Size {
 			p.base[i], p.known[i] = set.Start, true
 			continue
 		}

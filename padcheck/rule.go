@@ -30,6 +30,7 @@ const (
 	RuleEmptySetSection        = "empty-set-section"
 	RuleBogusSetSymbols        = "bogus-set-symbols"
 	RuleSetMisaligned          = "set-misaligned"
+	RuleNotShared              = "not-a-shared-object"
 	padScript                  = "pad the set in link stage 1 with an ldscript.set_padding (strategy constraint)"
 	padMeasured                = "pad the set by as much as its references need (strategy measured), change the index expression so that it stays inside the array, or put another variable at that end of the set"
 	relocaddrBounds            = "elf_relocaddr() in sys/kern/link_elf.c rewrites an address x only if start <= x < stop"
@@ -100,6 +101,13 @@ var Rules = sortedRules([]Rule{
 		Meaning: "The spaces for modules hand out addresses aligned to a pointer, whatever alignment the set's section has.",
 		Kernel:  "vnet_data_alloc() and dpcpu_alloc() round sizes up to pointers and nothing else. A variable that was declared __aligned(64) may start anywhere; instructions that insist on alignment fault.",
 		Mend:    "do not ask for more than pointer alignment in a virtualised variable, or allocate it and keep a pointer to it there",
+	},
+	{
+		ID:      RuleNotShared,
+		Title:   "the module is a relocatable object, but this architecture's are shared objects",
+		Meaning: "On all architectures but amd64 the link goes on after ld -r. The output of that stage has the relocations of objects, not those that these kernels expect.",
+		Kernel:  "link_elf_obj takes the file, but elf_reloc_local() of these kernels knows R_*_RELATIVE alone: relocations against local symbols are never applied, and the others are mostly unknown.",
+		Mend:    "run stage 2 of the link (ld -Bshareable) and load its output",
 	},
 	{
 		ID:      loader.RuleMissingSentinel,

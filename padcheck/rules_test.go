@@ -28,6 +28,7 @@ type built struct {
 	script string   // for stage 1
 	stage2 []string // more flags for stage 2
 	final  string   // a script for stage 2
+	stage1 bool     // stop there
 	// What is expected, loaded by a kernel of a profile (the newest unless
 	// said) with its symbols as given ("" does without).
 	profile string
@@ -82,6 +83,8 @@ var builtModules = map[string]built{
 		rule: loader.RuleMissingSentinel, verdict: padcheck.Refused, says: "does not end in the word 0x90909090"},
 	"only padding": {arch: "i386", source: sets + "int f(void) { return 1; }", script: "SECTIONS { set_vnet : { *(set_vnet) LONG(0x90909090) } }",
 		rule: padcheck.RuleEmptySetSection, verdict: padcheck.OK, says: "4 bytes of padding and no variable"},
+	"the output of stage 1": {arch: "aarch64", source: "int x; int *f(void) { return &x; }", stage1: true,
+		rule: padcheck.RuleNotShared, verdict: padcheck.Refused, says: "output of ld -r"},
 	"not linked at zero": {arch: "i386", source: "int x = 1; int f(void) { return x; }", stage2: []string{"--image-base=0x10000"},
 		rule: "", says: "can load modules linked at 0 only"},
 }
@@ -142,7 +145,7 @@ func (b built) build(t *testing.T, dir string) string {
 		one = append(one, "-T", script)
 	}
 	tool(t, linker, append(one, "-r", "-o", kld, object)...)
-	if a.Shape == arch.Relocatable {
+	if a.Shape == arch.Relocatable || b.stage1 {
 		return kld
 	}
 	two := append(args, "-z", "notext", "-z", "norelro")

@@ -98,7 +98,13 @@ func walk(tb testing.TB, f *object.File) string {
 		}
 		for j := range uint32(t.Len) + 2 { // beyond the end are null symbols
 			s := t.At(j)
-			note(s, s.Bind(), s.Type(), s.Defined(), t.Name(s) == t.NameOf(j))
+			name := t.Name(s)
+			note(s, s.Bind(), s.Type(), s.Defined(), name == t.NameOf(j))
+			if name != "" {
+				require.True(tb, t.Named(s, name))
+				require.False(tb, t.Named(s, name+"x"))
+				require.False(tb, t.Named(s, name[1:]))
+			}
 		}
 	}
 	for _, i := range []uint32{0, 1, uint32(len(f.Sections)), 0xfff1, 0xffffffff} {

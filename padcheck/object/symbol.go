@@ -110,6 +110,13 @@ func (t *Symbols) Name(s Symbol) string {
 	return name
 }
 
+// Named says whether a symbol has a name, without looking for the name's end.
+func (t *Symbols) Named(s Symbol, name string) bool {
+	from := uint64(s.name)
+	to := from + uint64(len(name))
+	return to < uint64(len(t.strs)) && t.strs[to] == 0 && t.strs[from:to] == name
+}
+
 // NameOf returns the name of entry i. A section symbol, which has none, is
 // named after its section.
 func (t *Symbols) NameOf(i uint32) string {

@@ -378,7 +378,7 @@ func TestUsage(t *testing.T) {
 		want  string
 		args  []string
 	}{
-		{"no file", "requires at least 1 arg", "", []string{"verify"}},
+		{"no file", "verify: which file?", "padcheck verify -h", []string{"verify"}},
 		{"unknown profile", `unknown kernel profile "11.0"`, "kmodpad knows 12.1, 13.0, 14.0, 15.0", []string{"verify", "--profile", "11.0", i386}},
 		{"unknown format", `unknown format "yaml"`, "text json sarif junit", []string{"verify", "--format", "yaml", i386}},
 		{"unknown format of a trace", `unknown format "sarif"`, "text and json", []string{"trace", "--format", "sarif", i386}},

@@ -72,3 +72,16 @@ Exit status: 0 nothing is wrong, 1 there are findings of severity error,
 func colored() bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(os.Stdout.Fd()))
 }
+
+// some wants at least one file, and one only if single.
+func some(single bool) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return fmt.Errorf("%s: which file? See %s -h", cmd.Name(), cmd.CommandPath())
+		case single && len(args) > 1:
+			return fmt.Errorf("%s: one file at a time, and %d are given", cmd.Name(), len(args))
+		}
+		return nil
+	}
+}

@@ -22,7 +22,7 @@ wide a guard a set next to them needs.
 
 The output of ld -r gives the exact answer. Of several objects any may come
 first or last in the link, so that all together need the most of each.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: some(false),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("unknown format %q; the formats are text and json", format)

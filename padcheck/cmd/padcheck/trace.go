@@ -80,7 +80,7 @@ func newTrace() *cobra.Command {
 		Long: `Print what the kernel does at every relocation, in its order; or, with
 --variable, how the code reaches a virtualised or per-CPU variable in one
 instance, step by step.`,
-		Args: cobra.ExactArgs(1),
+		Args: some(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("unknown format %q; the formats are text and json (JSON Lines)", format)
@@ -168,7 +168,7 @@ func newImage() *cobra.Command {
 		Long: `Write the relocated bytes of a module, from the first mapped page on, for
 comparing with another loader. The templates of its sets, as instances get
 them, go to OUT.set_vnet and OUT.set_pcpu with --templates.`,
-		Args: cobra.ExactArgs(1),
+		Args: some(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k, m, err := where.load(opt, args[0])
 			if err != nil {

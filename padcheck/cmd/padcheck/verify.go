@@ -27,7 +27,7 @@ func newVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [flags] FILE...",
 		Short: "Say whether modules load and reach their instances",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  some(false),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if !slices.Contains(padcheck.Formats, format) {
 				return fmt.Errorf("unknown format %q; the formats are %v", format, padcheck.Formats)
@@ -70,7 +70,7 @@ func newLoad() *cobra.Command {
 		Long: `Load modules into one kernel, each after those that it depends on
 (MODULE_DEPEND), and report on every one, and on how full the instance spaces
 are that all modules share.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: some(false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(padcheck.Formats, format) {
 				return fmt.Errorf("unknown format %q; the formats are %v", format, padcheck.Formats)

@@ -94,7 +94,7 @@ func (ef *file) lookupSymbol(name string) (sym object.Symbol, ok bool, err error
 			return sym, false, ef.Unusable("a chain of the symbol hash table is a loop; kldload would never return")
 		}
 		s := ef.symbols.At(n)
-		if ef.symbols.Name(s) == name {
+		if ef.symbols.Named(s, name) {
 			return s, visible(s), nil
 		}
 		n = ef.hash.chain(n)
