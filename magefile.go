@@ -10,6 +10,8 @@ import (
 	//mage:import
 	"github.com/kmodpad/kmodpad/kmodmk/magetarget"
 	"github.com/kmodpad/kmodpad/toolchains"
+	//mage:import
+	_ "github.com/kmodpad/kmodpad/toolchains/matrix/matrixtarget"
 )
 
 // Aliases are the short names of targets.
@@ -26,6 +28,9 @@ func Test(ctx context.Context) error { return develop.Test(ctx) }
 
 // Repro shows the bug and its cure side by side, on i386 or the architecture given with -arch.
 func Repro(ctx context.Context, arch *string) error { return develop.Repro(ctx, os.Stdout, arch) }
+
+// Bench measures what the verifier and the padding cost, and fails when a budget is missed.
+func Bench(ctx context.Context) error { return develop.Bench(ctx) }
 
 // Fuzz runs every fuzz target for FUZZTIME, 30 seconds if that is not set.
 func Fuzz(ctx context.Context) error { return develop.Fuzz(ctx) }

@@ -14,7 +14,7 @@ import (
 // this run, so that it means the same on a slow machine and on a busy one.
 func Bench(ctx context.Context) error {
 	figures, err := measureAll(ctx, os.Stdout, benchSizes{
-		functions: []int{60, 120, 200}, large: 1500, modules: 300,
+		functions: []int{60, 120, 200}, large: 3000, modules: 300,
 		references: [4]int{10_000, 100_000, 500_000, 1_000_000},
 		runs:       5, quickRuns: 15,
 	})
@@ -66,7 +66,7 @@ func measureAll(ctx context.Context, w io.Writer, sizes benchSizes) (_ []figure,
 	if err != nil {
 		return nil, err
 	}
-	if err := b.describe(w); err != nil {
+	if err := b.describe(ctx, w); err != nil {
 		return nil, err
 	}
 	for _, take := range []func(context.Context) ([]figure, error){b.verify, b.grow, b.refer, b.link} {

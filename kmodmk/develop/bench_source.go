@@ -87,6 +87,9 @@ MODULE_VERSION(%[1]s, 1);
 	return b.String()
 }
 
+// referencesName is the name of the module with so many references.
+func referencesName(references int) string { return fmt.Sprintf("references%d", references) }
+
 // rowOfReferences is how many references a line of referencesSource has; the
 // assembler takes its time for lines, and less of it for words in them.
 const rowOfReferences = 50

@@ -1,7 +1,9 @@
 package loader_test
 
 import (
+	"debug/elf"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/kmodpad/kmodpad/padcheck/loader/linkelf"
 	"github.com/kmodpad/kmodpad/padcheck/object"
 	"github.com/kmodpad/kmodpad/padcheck/profile"
+	"github.com/kmodpad/kmodpad/padcheck/reloc"
 	"github.com/kmodpad/kmodpad/toolchains/arch"
 )
 
@@ -283,6 +286,16 @@ func TestReadMetadataDamaged(t *testing.T) {
 		require.Empty(t, m.Metadata.Versions, "%#x to %#x", b[0], b[1])
 	}
 
+	// A set that ends in the middle of a pointer has no pointer there.
+	d = &metadata{a: a}
+	d.version("cut", 1)
+	m = d.read(k, "cut")
+	require.Len(t, m.Metadata.Versions, 1)
+	m.Metadata = loader.Metadata{}
+	end := metadataAt + uint64(len(d.mem))
+	m.ReadMetadata(end-4, end-1)
+	require.Empty(t, m.Metadata)
+
 	// A record at the very end of the memory is cut off.
 	d = &metadata{a: a}
 	d.ptrs = []uint64{metadataAt + 4}
@@ -343,6 +356,123 @@ func TestLoadDependencies(t *testing.T) {
 					require.Equal(t, name, k.Definer(m, "symbol_of_"+name))
 				}
 			}
+		})
+	}
+}
+
+// TestProblemsPrintable keeps a name from the file from writing to the
+// terminal.
+func TestProblemsPrintable(t *testing.T) {
+	k := bootFor(t, "amd64", "15.0", loader.Addresses{})
+	d := &metadata{a: k.Arch}
+	d.depend("base\x1b[2J\n", 1, 1, 1)
+	m := d.read(k, "user")
+	k.LoadDependencies(m)
+	require.Len(t, m.Problems, 1)
+	require.Equal(t, `it depends on base\x1b[2J\n in version 1 to 1, which no module loaded before provides`, m.Problems[0].Detail)
+}
+
+// TestRelocaddr points the one relative relocation of a module at both ends of
+// its set, from either side. The address one past the end is not rewritten,
+// although that is what a loop over an array that ends the set compares with.
+func TestRelocaddr(t *testing.T) {
+	const base, vnet = 0x20000000, 0x30000000
+	data, err := os.ReadFile(filepath.Join(witnessDir, "i386", "mix.ko"))
+	require.NoError(t, err)
+	parse := func() *object.File {
+		f, err := object.Parse("mix.ko", data)
+		require.NoError(t, err)
+		return f
+	}
+	set := *parse().Section(loader.SetVnet)
+	for _, c := range []struct {
+		target, want uint64
+		set          bool
+	}{
+		{set.Addr - 1, base + set.Addr - 1, false},
+		{set.Addr, vnet, true},
+		{set.Addr + set.Size - 1, vnet + set.Size - 1, true},
+		{set.Addr + set.Size, base + set.Addr + set.Size, false},
+	} {
+		f := parse()
+		table, err := f.Relocations(f.Section(".rel.dyn"))
+		require.NoError(t, err)
+		place := uint64(0)
+		for i := range table.Len {
+			if r := table.At(i); r.Type == 8 { // R_386_RELATIVE: the addend is at the place
+				place = r.Offset
+			}
+		}
+		require.NotZero(t, place)
+		for i := range f.Segments {
+			if s := &f.Segments[i]; s.Type == elf.PT_LOAD && place >= s.VAddr && place-s.VAddr < s.Filesz {
+				f.Arch.Order.PutUint32(data[s.Offset+place-s.VAddr:], uint32(c.target))
+			}
+		}
+		k := bootFor(t, "i386", "12.1", loader.Addresses{Module: base, Vnet: vnet})
+		m := load(t, k, parse())
+		var record *reloc.Record
+		for i := range m.Trace {
+			if m.Trace[i].P == base+place {
+				record = &m.Trace[i]
+			}
+		}
+		require.NotNil(t, record)
+		require.Equal(t, reloc.Local, record.Pass)
+		require.Equal(t, fmt.Sprintf("%#x", c.want), fmt.Sprintf("%#x", record.After), "of %#x", c.target)
+		require.Equal(t, c.set, record.Set != reloc.NoSet)
+	}
+}
+
+// TestPadding is what parse_vnet makes of the padding word: 12 knows nothing of
+// it, and later kernels refuse a set without it and ignore one that is nothing
+// else.
+func TestPadding(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		size      uint64
+		word      uint32
+		release   string
+		allocated uint64
+		refused   bool
+	}{
+		{"padded", 64, 0x90909090, "15.0", 64, false},
+		{"padded for 12", 64, 0x90909090, "12.1", 64, false},
+		{"not padded", 64, 0x11111111, "13.0", 64, true},
+		{"not padded for 12", 64, 0x11111111, "12.1", 64, false},
+		{"nothing but padding", 4, 0x90909090, "15.0", 0, false},
+		{"nothing but padding for 12", 4, 0x90909090, "12.1", 4, false},
+		{"eight bytes", 8, 0x90909090, "15.0", 8, false},
+		{"a word that is no padding", 4, 0x90909091, "15.0", 4, true},
+		{"too small for the word", 3, 0x90909090, "15.0", 3, true},
+		{"nothing", 0, 0x90909090, "15.0", 0, false},
+		// 12 counts in pointers, and forgets what is left of the last one.
+		{"an odd size for 12", 6, 0x90909090, "12.1", 4, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data, err := os.ReadFile(filepath.Join(witnessDir, "i386", "mix.ko"))
+			require.NoError(t, err)
+			f, err := object.Parse("mix.ko", data)
+			require.NoError(t, err)
+			set := f.Section(loader.SetVnet)
+			f.Arch.Order.PutUint32(data[set.Offset+set.Size-4:], c.word)
+			symbols, err := f.Symbols(elf.SHT_DYNSYM)
+			require.NoError(t, err)
+			for i := range uint32(symbols.Len) {
+				if symbols.NameOf(i) == "__start_set_vnet" {
+					at := f.Section(".dynsym").Offset + uint64(i)*f.SymbolSize() + 4 // st_value
+					f.Arch.Order.PutUint32(data[at:], uint32(set.Addr+set.Size-c.size))
+				}
+			}
+			m := load(t, bootFor(t, "i386", c.release, loader.Addresses{}), f)
+			require.Equal(t, c.size, m.Set(loader.SetVnet).Size())
+			require.Equal(t, c.allocated, m.Set(loader.SetVnet).Allocated)
+			require.Len(t, m.Set(loader.SetVnet).Template, int(c.allocated))
+			refused := false
+			for _, p := range m.Problems {
+				refused = refused || p.Set == loader.SetVnet && p.Rule == loader.RuleMissingSentinel && p.Refuses
+			}
+			require.Equal(t, c.refused, refused)
 		})
 	}
 }

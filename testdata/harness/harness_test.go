@@ -168,13 +168,21 @@ func (b *bench) make(t *testing.T, s *testdata.Sample, v variant) string {
 		module.Includes = append(module.Includes, filepath.Join(folder, include))
 	}
 	module.CFlags = append(b.samples.Flags(s, b.arch.Name, nil), v.cflags...)
-	plan, err := kmodmk.Target{
+	made, err := b.runner.Make(t.Context(), kmodmk.Target{
 		Module: module, Arch: &a, Compiler: cc, Linker: ld, Objcopy: b.tools.Objcopy,
 		Strategy: v.strategy.For(b.arch), Out: out,
-	}.Plan()
+	}, verify)
 	require.NoError(t, err)
-	require.NoError(t, b.runner.Run(t.Context(), plan))
-	return filepath.Join(b.runner.Dir, plan.KO)
+	return filepath.Join(b.runner.Dir, made.Plan.KO)
+}
+
+// verify is what measured strategies look at.
+func verify(_ context.Context, ko, kld string) (*padcheck.Module, error) {
+	s, err := padcheck.NewSession(padcheck.Options{KLD: kld})
+	if err != nil {
+		return nil, err
+	}
+	return s.VerifyFile(ko)
 }
 
 // load dry-runs the load of modules into one kernel, and verifies the last.

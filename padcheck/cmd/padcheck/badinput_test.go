@@ -130,6 +130,7 @@ var damages = []damage{
 	}, want: "in a file of 3396 bytes: they overlap"},
 	{name: "alignment of three", do: func(v *victim) { v.set(v.section("set_vnet", "sh_addralign"), 3) }, want: "section 7 has alignment 3, which is no power of two"},
 	{name: "alignment of 2^63", arch: "amd64", do: func(v *victim) { v.set(v.section("set_vnet", "sh_addralign"), 1<<63) }, want: "it asks for more than 256 MiB of memory"},
+	{name: "alignment of 2^63 of the first section", arch: "amd64", do: func(v *victim) { v.set(v.section(".text", "sh_addralign"), 1<<63) }, want: "it asks for more than 256 MiB of memory"},
 	{name: "alignment of 0", arch: "amd64", do: func(v *victim) { v.set(v.section(".data", "sh_addralign"), 0) }, want: "section .data has alignment 0"},
 
 	// Segments.
