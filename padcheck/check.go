@@ -29,7 +29,7 @@ func newChecker(k *loader.Kernel, m *loader.Module) *checker {
 }
 
 func (c *checker) note(format string, args ...any) {
-	c.out.Notes = append(c.out.Notes, fmt.Sprintf(format, args...))
+	c.out.Notes = append(c.out.Notes, object.Printable(fmt.Sprintf(format, args...)))
 }
 
 // find adds a finding; its mend is the rule's unless it has one.
@@ -37,6 +37,7 @@ func (c *checker) find(f Finding) {
 	if f.Mend == "" {
 		f.Mend = mend(f.Rule)
 	}
+	f.Message, f.Mend = object.Printable(f.Message), object.Printable(f.Mend) // they may hold names from the file
 	c.out.Findings = append(c.out.Findings, f)
 }
 
@@ -144,6 +145,9 @@ func (c *checker) relocations() {
 			c.findAt(r, Finding{Rule: loader.RuleRelocationOverflow, Severity: Error, Symbol: c.m.Symbols.NameOf(r.Symbol),
 				Message: fmt.Sprintf("the value of %s at %s does not fit in its field", c.machine.Name(r.Type), c.place(r.P))})
 		}
+		if r.Status == reloc.Undefined && c.machine.IgnoresUndefined(r.Type) {
+			continue // it is loaded, and calls address zero
+		}
 		if r.Pass != reloc.Local || c.k.Profile.LocalFailures {
 			c.refused = true
 		}
@@ -239,8 +243,11 @@ func (c *checker) extent(s *loader.Set) (first, last uint64) {
 		t = c.m.Symbols
 	}
 	for i := range uint32(t.Len) {
+		if s.Section == nil || t.SectionOf(i) != s.Section.Index {
+			continue
+		}
 		sym := t.At(i)
-		if s.Section == nil || sym.Section != s.Section.Index || sym.Size == 0 {
+		if sym.Size == 0 {
 			continue
 		}
 		off := sym.Value
@@ -357,29 +364,42 @@ func (c *checker) checkInitialiser(r *reloc.Record, s *loader.Set) {
 // where they come from: an address equal to stop is the end of the set, unless
 // something else begins there.
 func (c *checker) boundaries() {
-	for i := range c.m.Trace {
-		r := &c.m.Trace[i]
-		if r.Status != reloc.Applied {
+	for _, s := range c.m.Sets {
+		if s.Size() == 0 {
 			continue
 		}
-		for _, s := range c.m.Sets {
-			if s.Size() == 0 || r.X != s.Stop || r.S != 0 && r.Set == reloc.NoSet && r.S == r.X {
-				continue
+		var at []*reloc.Record
+		for i := range c.m.Trace {
+			r := &c.m.Trace[i]
+			if r.Status == reloc.Applied && r.X == s.Stop && !(r.S != 0 && r.Set == reloc.NoSet && r.S == r.X) {
+				at = append(at, r)
 			}
-			c.boundary(r, s)
+		}
+		if len(at) > 0 {
+			c.boundary(s, at)
 		}
 	}
 }
 
-func (c *checker) boundary(r *reloc.Record, s *loader.Set) {
-	f := Finding{Rule: RuleBoundaryReference, Severity: Error, Set: s.Name, Target: addrOf(c.link(r.X))}
-	f.Message = fmt.Sprintf("%s refers to %#x, the first byte past %s, and gets %#x instead of %#x", c.place(r.P), c.link(r.X), s.Name, r.After, c.mask(s.Base+s.Size()))
-	if begins := c.begins(s); begins != "" {
-		f.Severity = Warning
-		f.Message = fmt.Sprintf("%s refers to %#x, where %s ends and %s begins; which of the two is meant cannot be seen in the module alone", c.place(r.P), c.link(r.X), s.Name, begins)
-		f.Mend = "verify with the output of link stage 1 (--kld), which still has the symbols; " + mend(f.Rule)
+// boundary judges the references to the end of one set. Behind a set that is
+// padded they mean what begins there: one that means the set would have to
+// reach past the padding, too.
+func (c *checker) boundary(s *loader.Set, at []*reloc.Record) {
+	begins := c.begins(s)
+	stop := c.link(s.Stop)
+	if begins != "" {
+		if linkSentinel(c, c.m.Read(s.Start, s.Size())) {
+			return
+		}
+		c.findAt(at[0], Finding{Rule: RuleBoundaryReference, Severity: Warning, Set: s.Name, Target: addrOf(stop),
+			Message: fmt.Sprintf("%s to %#x, where %s ends and %s begins, the first from %s; which of the two is meant cannot be seen in the module alone", count(len(at), "reference"), stop, s.Name, begins, c.place(at[0].P)),
+			Mend:    "verify with the output of link stage 1 (--kld), which still has the symbols; " + mend(RuleBoundaryReference)})
+		return
 	}
-	c.findAt(r, f)
+	for _, r := range at {
+		c.findAt(r, Finding{Rule: RuleBoundaryReference, Severity: Error, Set: s.Name, Target: addrOf(stop),
+			Message: fmt.Sprintf("%s refers to %#x, the first byte past %s, and gets %#x instead of %#x", c.place(r.P), stop, s.Name, r.After, c.mask(s.Base+s.Size()))})
+	}
 }
 
 // begins names what begins right behind a set; it is empty when nothing does.

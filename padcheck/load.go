@@ -77,6 +77,7 @@ func LoadAll(ctx context.Context, files []string, opt Options) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
+	defer k.Close()
 	var modules []*Module
 	var errs []error
 	for _, f := range order {
@@ -94,7 +95,7 @@ func LoadAll(ctx context.Context, files []string, opt Options) (*Report, error) 
 			continue
 		}
 		modules = append(modules, checked)
-		m.Trace = nil // nobody asks again, and there may be many modules
+		m.Trace = m.Trace[:0:0] // nobody asks again, and there may be many modules
 	}
 	r := newReport(s.Profile, modules)
 	r.Spaces = spaceUse(k)

@@ -164,7 +164,7 @@ func (r *MeasureReport) WriteText(w io.Writer) error {
 			t.printf("  no virtualised or per-CPU variables\n")
 		}
 		for _, o := range f.Other {
-			t.printf("  %s is left by %d B below and %d B above\n", o.Section, o.Below, o.Above)
+			t.printf("  %s is left by %d B below and %d B above\n", quoted(o.Section), o.Below, o.Above)
 			t.causes(o.Causes)
 		}
 		if f.Guard != (Guard{}) && len(f.Sets) > 0 {
@@ -204,7 +204,7 @@ func (t *text) causes(causes []CauseRef) {
 		if c.Line != "" {
 			line = " at " + c.Line
 		}
-		t.printf("    %s%s (%s %v) refers to %s, offset %s\n", c.Where, line, c.Section, c.Place, plus(c.Symbol, c.Addend), signedHex(c.Target))
+		t.printf("    %s%s (%s %v) refers to %s, offset %s\n", c.Where, line, quoted(c.Section), c.Place, plus(c.Symbol, c.Addend), signedHex(c.Target))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kmodpad/kmodpad/padcheck/loader"
 	"github.com/kmodpad/kmodpad/padcheck/reloc"
@@ -166,7 +168,7 @@ func signedHex(v int64) string {
 // quoted makes a name from a file safe to print on a terminal.
 func quoted(name string) string {
 	for _, r := range name {
-		if r < 0x21 || r == 0x7f || r == '\ufffd' {
+		if r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) {
 			return strconv.Quote(name)
 		}
 	}

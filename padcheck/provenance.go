@@ -93,7 +93,8 @@ func (c *checker) locate(r *reference.Reader) (*placement, error) {
 			if at == 0 {
 				at = out.Addr
 			}
-			candidates = append(candidates, c.m.Address+(at+s.Addralign-1)&^(max(s.Addralign, 1)-1))
+			align := max(s.Addralign, 1)
+			candidates = append(candidates, c.m.Address+(at+align-1)&^(align-1))
 		}
 		for _, base := range candidates {
 			if c.sameBytes(s, data, base, fields[s.Index]) {
@@ -143,6 +144,9 @@ func relocatedFields(r *reference.Reader) ([][]uint64, error) {
 		list := make([]uint64, 0, t.Len)
 		for j := range t.Len {
 			list = append(list, t.At(j).Offset)
+		}
+		if err := t.Err(); err != nil {
+			return nil, err
 		}
 		fields[to.Index] = append(fields[to.Index], list...)
 	}

@@ -27,6 +27,18 @@ type Summary struct {
 	Warnings int `json:"warnings"`
 }
 
+// add counts a module.
+func (s *Summary) add(m *Module) {
+	s.Modules++
+	for _, f := range m.Findings {
+		if f.Severity == Error {
+			s.Errors++
+		} else {
+			s.Warnings++
+		}
+	}
+}
+
 // Verdict sums up one module.
 type Verdict string
 

@@ -3,6 +3,7 @@ package padcheck_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -236,6 +237,32 @@ func TestJSON(t *testing.T) {
 	var again strings.Builder
 	require.NoError(t, back.Write(&again, "json", false))
 	require.Equal(t, out.String(), again.String())
+}
+
+// TestStream holds reports that are written while the modules are verified
+// equal to those written at the end.
+func TestStream(t *testing.T) {
+	files, err := filepath.Glob("../testdata/witness/*/mix.ko")
+	require.NoError(t, err)
+	for _, format := range padcheck.Formats {
+		for _, files := range [][]string{nil, files[:1], files} {
+			opt := padcheck.Options{Profile: "12.1"}
+			report, err := padcheck.Verify(context.Background(), files, opt)
+			require.NoError(t, err)
+			var whole, stream strings.Builder
+			require.NoError(t, report.Write(&whole, format, false))
+			sum, err := padcheck.VerifyTo(context.Background(), &stream, format, false, files, opt)
+			require.NoError(t, err)
+			require.Equal(t, whole.String(), stream.String(), "%s of %d files", format, len(files))
+			require.Equal(t, report.Summary, sum)
+		}
+	}
+	_, err = padcheck.VerifyTo(context.Background(), io.Discard, "json", false, append(files, "nothing.ko"), padcheck.Options{})
+	require.ErrorContains(t, err, "nothing.ko")
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = padcheck.VerifyTo(ended, io.Discard, "text", false, files, padcheck.Options{})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // TestSARIF validates against the schema of SARIF 2.1.0.

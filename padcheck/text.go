@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/kmodpad/kmodpad/padcheck/object"
 )
 
 // WriteText writes a report for people: what each module's sets are, what is
@@ -12,21 +14,31 @@ import (
 func (r *Report) WriteText(w io.Writer, color bool) error {
 	t := &text{w: w, color: color}
 	for i, m := range r.Modules {
-		if i > 0 {
-			t.printf("\n")
-		}
-		t.module(m, r.Profile)
+		t.next(i, m, r.Profile)
 	}
-	for i, u := range r.Spaces {
+	t.end(r.Summary, r.Spaces)
+	return t.err
+}
+
+// next prints a module of a report, the first of number zero.
+func (t *text) next(i int, m *Module, profile string) {
+	if i > 0 {
+		t.printf("\n")
+	}
+	t.module(m, profile)
+}
+
+// end prints what stands below the modules.
+func (t *text) end(sum Summary, spaces []SpaceUse) {
+	for i, u := range spaces {
 		if i == 0 {
 			t.printf("\n")
 		}
 		t.printf("%s space: %d of %d B used by %s\n", u.Name, u.Used, u.Size, count(len(u.Users), "module"))
 	}
-	if r.Summary.Modules > 1 {
-		t.printf("\n%d modules: %s, %s\n", r.Summary.Modules, count(r.Summary.Errors, "error"), count(r.Summary.Warnings, "warning"))
+	if sum.Modules > 1 {
+		t.printf("\n%d modules: %s, %s\n", sum.Modules, count(sum.Errors, "error"), count(sum.Warnings, "warning"))
 	}
-	return t.err
 }
 
 type text struct {
@@ -157,10 +169,8 @@ func count(n int, what string) string {
 
 // quotedPath makes a file name safe to print on a terminal.
 func quotedPath(path string) string {
-	for _, r := range path {
-		if r < 0x20 || r == 0x7f || r == '\ufffd' {
-			return fmt.Sprintf("%q", path)
-		}
+	if object.Printable(path) != path {
+		return fmt.Sprintf("%q", path)
 	}
 	return path
 }

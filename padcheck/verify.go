@@ -98,6 +98,7 @@ func (s *Session) Boot(f *object.File) (*loader.Kernel, error) {
 	k.Symbols, k.Extra = s.symbols, s.opt.Extra
 	for _, path := range s.opt.With {
 		if _, err := s.load(k, path); err != nil {
+			k.Close()
 			return nil, err
 		}
 	}
@@ -155,23 +156,66 @@ func Verify(ctx context.Context, files []string, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	modules := make([]*Module, len(files))
-	errs := make([]error, len(files))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, path := range files {
-		g.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
+	var modules []*Module
+	err = s.VerifyEach(ctx, files, func(m *Module) error {
+		modules = append(modules, m)
+		return nil
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return newReport(s.Profile, modules), err
+}
+
+// VerifyEach verifies files, several at a time, and hands each one's report to
+// emit in the order of the files, so that no more of them are in memory than
+// are being worked on. Files that cannot be read are errors, joined, one a
+// line; an error of emit ends the run.
+func (s *Session) VerifyEach(ctx context.Context, files []string, emit func(*Module) error) error {
+	type result struct {
+		module *Module
+		err    error
+	}
+	workers := runtime.GOMAXPROCS(0)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// Each file has a channel for its result; the queue of channels keeps the
+	// order, and its length bounds how far ahead anybody works.
+	queue := make(chan chan result, 4*workers)
+	g := errgroup.Group{}
+	g.SetLimit(workers)
+	go func() {
+		defer close(queue)
+		for _, path := range files {
+			done := make(chan result, 1)
+			select {
+			case queue <- done:
+			case <-ctx.Done():
+				return
 			}
-			modules[i], errs[i] = s.VerifyFile(path)
-			return nil
-		})
+			g.Go(func() error {
+				m, err := s.VerifyFile(path)
+				done <- result{m, err}
+				return nil
+			})
+		}
+	}()
+	var errs []error
+	for done := range queue {
+		r := <-done
+		if ctx.Err() != nil {
+			continue // let those that have begun come to an end
+		}
+		if r.err != nil {
+			errs = append(errs, r.err)
+			continue
+		}
+		if err := emit(r.module); err != nil {
+			errs = append(errs, err)
+			cancel()
+		}
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return newReport(s.Profile, modules), errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // VerifyFile dry-runs the load of one file into a fresh kernel.
@@ -251,18 +295,8 @@ func (s *Session) openKLD(c *checker) (*object.File, error) {
 func newReport(p *profile.Profile, modules []*Module) *Report {
 	r := &Report{Schema: Schema, Profile: p.Name(), Modules: []*Module{}}
 	for _, m := range modules {
-		if m == nil {
-			continue
-		}
 		r.Modules = append(r.Modules, m)
-		r.Summary.Modules++
-		for _, f := range m.Findings {
-			if f.Severity == Error {
-				r.Summary.Errors++
-			} else {
-				r.Summary.Warnings++
-			}
-		}
+		r.Summary.add(m)
 	}
 	return r
 }

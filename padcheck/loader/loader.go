@@ -183,6 +183,7 @@ type Kernel struct {
 	next    uint64 // where the next module goes
 	machine *reloc.Machine
 	maps    []*[]byte
+	opened  []*Module // every module whose load began
 }
 
 // Addresses say where a kernel has its things; zero stands for the
@@ -223,7 +224,9 @@ func (k *Kernel) Space(set string) *Space { return k.spaces[set] }
 // NewModule begins the load of a file.
 func (k *Kernel) NewModule(l Loader, f *object.File) *Module {
 	name := strings.TrimSuffix(filepath.Base(f.Path), ".ko")
-	return &Module{File: f, Name: name, Loader: l}
+	m := &Module{File: f, Name: name, Loader: l, Trace: *traces.Get().(*[]reloc.Record)}
+	k.opened = append(k.opened, m)
+	return m
 }
 
 // SetLimit bounds the sets of a module, in bytes. A space is a thousand times
@@ -259,17 +262,29 @@ func (k *Kernel) Map(m *Module, size uint64) ([]byte, error) {
 	return mem, nil
 }
 
-// maps is memory of modules that nobody needs any more.
-var maps = sync.Pool{New: func() any { return new([]byte) }}
+// Memory that nobody needs any more: the modules' own, and their traces.
+var (
+	maps   = sync.Pool{New: func() any { return new([]byte) }}
+	traces = sync.Pool{New: func() any { return new([]reloc.Record) }}
+)
 
-// Close lets go of the memory of all modules; neither may be used any more.
+// Close lets go of all modules, their memory, traces and files; none of them
+// may be used any more.
 func (k *Kernel) Close() {
+	const most = 16 << 20 // do not hold on to what one odd module needed
 	for _, buf := range k.maps {
-		if cap(*buf) <= 16<<20 { // do not hold on to what one odd module needed
+		if cap(*buf) <= most {
 			maps.Put(buf)
 		}
 	}
-	k.maps, k.Modules = nil, nil
+	for _, m := range k.opened {
+		if trace := m.Trace[:0]; cap(trace) <= most/64 {
+			traces.Put(&trace)
+		}
+		m.Trace = nil
+		m.File.Close()
+	}
+	k.maps, k.opened, k.Modules = nil, nil, nil
 }
 
 // Number gives a set its number in relocation records.

@@ -103,6 +103,35 @@ func (t *Symbols) At(i uint32) Symbol {
 	return s
 }
 
+// InfoOf is the st_info of entry i, which tells its binding and type, without
+// decoding the rest; out of range it is zero.
+func (t *Symbols) InfoOf(i uint32) uint8 {
+	switch {
+	case uint64(i) >= uint64(t.Len):
+		return 0
+	case t.f.is64:
+		return t.data[uint64(i)*24+4]
+	default:
+		return t.data[uint64(i)*16+12]
+	}
+}
+
+// SectionOf is the Section of entry i, without decoding the rest; out of range
+// it is SHN_UNDEF.
+func (t *Symbols) SectionOf(i uint32) uint32 {
+	if uint64(i) >= uint64(t.Len) {
+		return uint32(elf.SHN_UNDEF)
+	}
+	at := uint64(i)*16 + 14
+	if t.f.is64 {
+		at = uint64(i)*24 + 6
+	}
+	if s := uint32(t.f.order.Uint16(t.data[at:])); s != uint32(elf.SHN_XINDEX) {
+		return s
+	}
+	return t.At(i).Section
+}
+
 // Name returns a symbol's name; it is empty when the name lies outside the
 // string table.
 func (t *Symbols) Name(s Symbol) string {

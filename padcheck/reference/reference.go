@@ -7,7 +7,9 @@
 package reference
 
 import (
+	"cmp"
 	"debug/elf"
+	"slices"
 	"strings"
 
 	"github.com/kmodpad/kmodpad/padcheck/object"
@@ -199,31 +201,38 @@ func (r *Reader) Names(s *object.Section) *Names {
 			n.vars = append(n.vars, named{name, int64(sym.Value), int64(sym.Value + sym.Size)})
 		}
 	}
+	slices.SortStableFunc(n.vars, func(a, b named) int { return cmp.Compare(a.start, b.start) })
 	return n
 }
 
 // At names an offset: the variable that holds it; else the one that ends there
 // or last before; else the first one behind.
 func (n *Names) At(offset int64) Variable {
-	var best *named
-	for i := range n.vars {
-		v := &n.vars[i]
-		if offset >= v.start && offset < v.stop {
-			return Variable{v.name, offset - v.start}
-		}
-		switch {
-		case best == nil:
-			best = v
-		case v.start <= offset && (best.start > offset || v.start > best.start):
-			best = v
-		case v.start > offset && best.start > offset && v.start < best.start:
-			best = v
-		}
-	}
-	if best == nil {
+	if len(n.vars) == 0 {
 		return Variable{n.section, offset}
 	}
-	return Variable{best.name, offset - best.start}
+	behind, _ := slices.BinarySearchFunc(n.vars, offset+1, func(v named, offset int64) int {
+		if v.start < offset {
+			return -1
+		}
+		return 1
+	})
+	if behind == 0 {
+		return Variable{n.vars[0].name, offset - n.vars[0].start}
+	}
+	// Variables seldom lie in one another; of those that start last, the one
+	// that holds the offset counts.
+	const few = 16
+	for i := behind - 1; i >= max(0, behind-few); i-- {
+		if v := &n.vars[i]; offset < v.stop {
+			return Variable{v.name, offset - v.start}
+		}
+	}
+	last := behind - 1
+	for last > 0 && n.vars[last-1].start == n.vars[last].start {
+		last--
+	}
+	return Variable{n.vars[last].name, offset - n.vars[last].start}
 }
 
 // Extent is the range of offsets that variables of known size cover; false when

@@ -19,9 +19,10 @@ var (
 // from the 16 bit field of an instruction back to the instruction.
 func powerpc64(half int64) Machine {
 	return Machine{
-		ABI:       "64-Bit ELF V2 ABI Specification, Power Architecture",
-		Name:      func(t uint32) string { return elf.R_PPC64(t).String() },
-		Irelative: ppcIrelative,
+		ABI:              "64-Bit ELF V2 ABI Specification, Power Architecture",
+		Name:             func(t uint32) string { return elf.R_PPC64(t).String() },
+		Irelative:        ppcIrelative,
+		ignoresUndefined: func(t uint32) bool { return elf.R_PPC64(t) == elf.R_PPC64_JMP_SLOT },
 		apply: func(o *Op) {
 			if o.Pass == Local && elf.R_PPC64(o.Type) != ppcRelative {
 				o.skip()
@@ -40,7 +41,7 @@ func powerpc64(half int64) Machine {
 				o.put64(o.relocaddr(o.B + o.A))
 			case elf.R_PPC64_JMP_SLOT:
 				if o.Flags&3 >= 2 {
-					o.put64(o.lookup())
+					ppc64Slot(o)
 					return
 				}
 				ppc64Descriptor(o)
@@ -97,6 +98,21 @@ func powerpc64(half int64) Machine {
 			}
 			return ""
 		},
+	}
+}
+
+// ppc64Slot writes S, or zero for a symbol that nothing defines: the call goes
+// to address zero then, and the kernel has not noticed.
+func ppc64Slot(o *Op) {
+	s := o.lookup()
+	if o.Status != Undefined {
+		o.put64(s)
+		return
+	}
+	o.Status = Applied
+	o.put64(0)
+	if o.Status == Applied {
+		o.Status = Undefined
 	}
 }
 

@@ -133,6 +133,9 @@ type Machine struct {
 	// does not know, and what to do; it may be nil.
 	cause func(typ uint32) string
 
+	// ignoresUndefined says that the kernel does not notice that the symbol of a
+	// relocation of this type is undefined; nil where it always does.
+	ignoresUndefined func(typ uint32) bool
 	// loadMask says which bits of an instruction tell that it loads from the
 	// GOT or the TOC, and how far from the place the 32 bits with them begin;
 	// nil where linkers leave such loads alone.
@@ -175,6 +178,12 @@ func (m *Machine) CauseOf(typ uint32) string {
 		return ""
 	}
 	return m.cause(typ)
+}
+
+// IgnoresUndefined says that the kernel loads a module although the symbol of a
+// relocation of this type is undefined, and writes zero.
+func (m *Machine) IgnoresUndefined(typ uint32) bool {
+	return m.ignoresUndefined != nil && m.ignoresUndefined(typ)
 }
 
 // DropsAddend says that the kernel of a profile computed S where the ABI says

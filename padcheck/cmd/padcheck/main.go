@@ -28,7 +28,7 @@ var errFindings = errors.New("findings")
 func main() {
 	// A run lives for a fraction of a second and drops nearly all it allocates;
 	// collecting less often saves a third of its time and costs a few megabytes.
-	debug.SetGCPercent(800)
+	debug.SetGCPercent(200)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:]))

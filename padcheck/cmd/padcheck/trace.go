@@ -140,7 +140,7 @@ func traceText(w io.Writer, k *loader.Kernel, m *loader.Module) error {
 		if err != nil {
 			return err
 		}
-		set, symbol := l.Set, l.Symbol
+		set, symbol := l.Set, object.Printable(l.Symbol)
 		if set == "" {
 			set = "-"
 		}

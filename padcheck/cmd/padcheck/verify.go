@@ -35,8 +35,13 @@ func newVerify() *cobra.Command {
 			if opt.KLD != padcheck.AutoKLD && opt.KLD != padcheck.NoKLD && len(files) > 1 {
 				return fmt.Errorf("--kld %s belongs to one module, and %d are given; use --kld auto", opt.KLD, len(files))
 			}
-			report, err := padcheck.Verify(cmd.Context(), files, opt)
-			return conclude(cmd, report, err, format)
+			out := bufio.NewWriter(cmd.OutOrStdout())
+			sum, err := padcheck.VerifyTo(cmd.Context(), out, format, colored(), files, opt)
+			err = errors.Join(err, out.Flush())
+			if err == nil && sum.Errors > 0 {
+				return errFindings
+			}
+			return err
 		},
 	}
 	kernelFlags(cmd, &opt)

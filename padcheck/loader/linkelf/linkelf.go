@@ -6,6 +6,7 @@ package linkelf
 import (
 	"debug/elf"
 	"fmt"
+	"slices"
 
 	"github.com/kmodpad/kmodpad/padcheck/loader"
 	"github.com/kmodpad/kmodpad/padcheck/object"
@@ -367,8 +368,8 @@ func (ef *file) relocateFile() error {
 func (ef *file) apply(t table, pass reloc.Pass, ifuncs bool) error {
 	m := ef.kernel.Machine()
 	op := reloc.Op{B: ef.Address, Flags: ef.File.Flags, Profile: ef.kernel.Profile, Addends: t.Addends, Resolver: ef}
-	if pass == reloc.Local && cap(ef.Trace) == 0 {
-		ef.Trace = make([]reloc.Record, 0, t.Len)
+	if pass == reloc.Local {
+		ef.Trace = slices.Grow(ef.Trace, t.Len)
 	}
 	for i := range t.Len {
 		r := t.At(i)
@@ -399,7 +400,7 @@ func (ef *file) isIfunc(m *reloc.Machine, r object.Relocation) bool {
 	if m.Irelative != 0 && r.Type == m.Irelative {
 		return true
 	}
-	return r.Symbol != 0 && ef.symbols.At(r.Symbol).Type() == elf.STT_GNU_IFUNC
+	return r.Symbol != 0 && elf.ST_TYPE(ef.symbols.InfoOf(r.Symbol)) == elf.STT_GNU_IFUNC
 }
 
 // sectionAddr is where a section was loaded.

@@ -10,6 +10,7 @@ package linkelfobj
 import (
 	"debug/elf"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kmodpad/kmodpad/padcheck/loader"
@@ -311,8 +312,8 @@ func (ef *file) relocateTable(t table, pass reloc.Pass) error {
 	if !t.Addends && !m.TablesWithoutAddends() {
 		return ef.Unusable("section %s is relocated without addends, and the %s kernel panics on that", t.section.Name, ef.File.Arch)
 	}
-	if pass == reloc.Local && cap(ef.Trace)-len(ef.Trace) < t.Len {
-		ef.Trace = append(make([]reloc.Record, 0, 2*len(ef.Trace)+t.Len), ef.Trace...)
+	if pass == reloc.Local {
+		ef.Trace = slices.Grow(ef.Trace, t.Len)
 	}
 	op := reloc.Op{B: p.addr, Flags: ef.File.Flags, Profile: ef.kernel.Profile, Addends: t.Addends, Resolver: ef}
 	for i := range t.Len {
@@ -320,10 +321,10 @@ func (ef *file) relocateTable(t table, pass reloc.Pass) error {
 		if r.Symbol >= uint32(ef.symbols.Len) {
 			continue // the kernel passes over it in silence
 		}
-		sym := ef.symbols.At(r.Symbol)
-		ifunc := sym.Type() == elf.STT_GNU_IFUNC || m.Irelative != 0 && r.Type == m.Irelative
+		info := ef.symbols.InfoOf(r.Symbol)
+		ifunc := elf.ST_TYPE(info) == elf.STT_GNU_IFUNC || m.Irelative != 0 && r.Type == m.Irelative
 		own := reloc.Global
-		if sym.Bind() == elf.STB_LOCAL {
+		if elf.ST_BIND(info) == elf.STB_LOCAL {
 			own = reloc.Local
 		}
 		if ifunc {
