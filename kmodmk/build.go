@@ -5,13 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/kmodpad/kmodpad/padcheck"
 )
 
 // DefaultOut is the output folder, beside kmod.yaml.
@@ -24,8 +21,10 @@ type Options struct {
 	Out string
 	// Timeout ends a command that hangs; zero is ten minutes.
 	Timeout time.Duration
-	// Verify judges a module; kld is the output of stage 1 that it was made of.
-	Verify func(ctx context.Context, ko, kld string) (*padcheck.Module, error)
+	// Max, if not zero, takes the place of what kmod.yaml says of it.
+	Max uint64
+	// Verify judges a module.
+	Verify Verifier
 }
 
 // Result is what became of every module.
@@ -40,23 +39,19 @@ type Result struct {
 // made; Result.Err sums them up. The error is only that of ctx.
 func Build(ctx context.Context, c *Config, tools Tools, opt Options) (*Result, error) {
 	runner := &Runner{Dir: c.Dir, Timeout: opt.Timeout}
-	rows, err := each(ctx, c, tools, opt, func(row *Row) error { return runner.Run(ctx, row.Plan) })
+	rows, err := each(ctx, c, tools, opt, func(t Target) (*Made, error) { return runner.Make(ctx, t, opt.Verify) })
 	return &Result{Rows: rows, Ran: runner.Ran()}, err
 }
 
 // Verify verifies the modules that Build left in the output folder.
 func Verify(ctx context.Context, c *Config, tools Tools, opt Options) (*Result, error) {
-	rows, err := each(ctx, c, tools, opt, func(row *Row) error {
-		if _, err := os.Stat(c.join(row.Plan.KO)); err != nil {
-			return fmt.Errorf("%w: build it first", err)
-		}
-		return nil
-	})
+	runner := &Runner{Dir: c.Dir}
+	rows, err := each(ctx, c, tools, opt, func(t Target) (*Made, error) { return runner.Look(ctx, t, opt.Verify) })
 	return &Result{Rows: rows}, err
 }
 
-// each does something for every row that can be made, and then verifies it.
-func each(ctx context.Context, c *Config, tools Tools, opt Options, do func(*Row) error) ([]*Row, error) {
+// each makes something of every row that can be made.
+func each(ctx context.Context, c *Config, tools Tools, opt Options, do func(Target) (*Made, error)) ([]*Row, error) {
 	rows := c.Targets(tools, cmp.Or(opt.Out, DefaultOut))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -65,9 +60,9 @@ func each(ctx context.Context, c *Config, tools Tools, opt Options, do func(*Row
 			continue
 		}
 		group.Go(func() error {
-			if row.Err = do(row); row.Err == nil {
-				row.Report, row.Err = opt.Verify(ctx, c.join(row.Plan.KO), c.join(row.Plan.KLD))
-			}
+			t := row.target
+			t.Max = opt.Max
+			row.take(do(t))
 			return nil // every error is in its row
 		})
 	}

@@ -122,6 +122,12 @@ func checkSettings(s Settings, place string, at lines) error {
 			return at.errorf(place+"strategy", "%v", err)
 		}
 	}
+	if s.Max != nil {
+		// The padding's last word is the sentinel.
+		if *s.Max < ldscripts.SentinelSize {
+			return at.errorf(place+"max", "max is %d, but padding takes %d bytes at least", *s.Max, ldscripts.SentinelSize)
+		}
+	}
 	for i, dir := range s.Includes {
 		if err := checkPath(dir); err != nil {
 			return at.errorf(fmt.Sprintf("%sincludes[%d]", place, i), "%v", err)

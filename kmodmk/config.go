@@ -15,6 +15,10 @@ import (
 // ConfigName is the file that says what to build.
 const ConfigName = "kmod.yaml"
 
+// DefaultMax is the padding that a side of a set may get where kmod.yaml does
+// not say.
+const DefaultMax = 4096
+
 // Config is what kmod.yaml holds:
 //
 //	# What every module starts from; a module may have all of these itself.
@@ -59,8 +63,13 @@ type Settings struct {
 	// Linkers are patterns of names. Every linker that matches one of them
 	// links the module; the default is every linker there is.
 	Linkers []string `yaml:"linkers"`
-	// Strategy is the way to pad: none, upstream or constraint (the default).
+	// Strategy is the way to pad: none, upstream, constraint, sized-symbol,
+	// measured or auto (the default). Package ldscripts says what they are.
 	Strategy string `yaml:"strategy"`
+	// Max is how many bytes of padding a side of a set may get by measurement
+	// (DefaultMax unless said). What needs more is refused, since every network
+	// stack or CPU pays for it.
+	Max *uint64 `yaml:"max"`
 	// Includes are folders for the compiler to look for headers in. There are
 	// no others: a kernel module has no use for the host's.
 	Includes []string `yaml:"includes"`
@@ -146,6 +155,9 @@ func (s Settings) over(all Settings) Settings {
 	}
 	if s.Strategy == "" {
 		s.Strategy = string(ldscripts.Default)
+	}
+	if s.Max == nil {
+		s.Max = all.Max
 	}
 	if s.Exports == nil {
 		s.Exports = all.Exports

@@ -25,6 +25,7 @@ cflags: [-O1]
 arch_cflags: {i386: [-march=i486], armv7: [-mthumb]}
 includes: [include]
 strategy: upstream
+max: 64
 modules:
   - name: one
     sources: [a.c, sub/b.S, "odd $name's.c", ../outside.c]
@@ -36,6 +37,7 @@ modules:
     objects: ["x.{arch}.o"]
     exports: all
     strategy: none
+    max: 128
     cflags: [-Os]
     arch_cflags: {i386: [-mtune=i586], amd64: [-g]}
     compilers: ["clang-1?"]
@@ -45,13 +47,13 @@ modules:
 	require.Equal(t, "p", c.Dir)
 	one, two := c.Modules[0], c.Modules[1]
 	require.Equal(t, Settings{
-		Archs: []string{"i386"}, Compilers: []string{"*"}, Linkers: []string{"*"}, Strategy: "upstream",
+		Archs: []string{"i386"}, Compilers: []string{"*"}, Linkers: []string{"*"}, Strategy: "upstream", Max: new(uint64(64)),
 		Includes: []string{"include"}, CFlags: []string{"-O1"},
 		ArchCFlags: map[string][]string{"i386": {"-march=i486"}, "armv7": {"-mthumb"}}, Exports: &Exports{Names: []string{"f", "g"}},
 	}, one.Settings)
 	require.Equal(t, []string{"a.c", "sub/b.S", "odd $name's.c", "../outside.c"}, one.Sources)
 	require.Equal(t, Settings{
-		Archs: []string{"i386"}, Compilers: []string{"clang-1?"}, Linkers: []string{"ld.lld-*", "*-ld.bfd"}, Strategy: "none",
+		Archs: []string{"i386"}, Compilers: []string{"clang-1?"}, Linkers: []string{"ld.lld-*", "*-ld.bfd"}, Strategy: "none", Max: new(uint64(128)),
 		Includes: []string{"include"}, CFlags: []string{"-O1", "-Os"},
 		ArchCFlags: map[string][]string{"i386": {"-march=i486", "-mtune=i586"}, "armv7": {"-mthumb"}, "amd64": {"-g"}}, Exports: &Exports{All: true, word: "all"},
 	}, two.Settings)
@@ -61,7 +63,7 @@ func TestLoadDefaults(t *testing.T) {
 	c, err := Load(tree(t, "modules: [{name: one, sources: [a.c]}]"), "p/kmod.yaml")
 	require.NoError(t, err)
 	require.Equal(t, Settings{
-		Archs: []string{"i386"}, Compilers: []string{"*"}, Linkers: []string{"*"}, Strategy: "constraint",
+		Archs: []string{"i386"}, Compilers: []string{"*"}, Linkers: []string{"*"}, Strategy: "auto",
 		Exports: &Exports{},
 	}, c.Modules[0].Settings)
 }
@@ -71,7 +73,7 @@ func TestLoadRefuses(t *testing.T) {
 	module := func(lines string) string { return "modules:\n  - " + lines + "\n" }
 	for name, test := range map[string]struct{ config, want string }{
 		"typing error":             {module("name: one\n    soruces: [a.c]"), `p/kmod.yaml:3: unknown key "soruces" (did you mean "sources"?)`},
-		"unknown at the top":       {"frobnicate: 1\n", `p/kmod.yaml:1: unknown key "frobnicate": there are arch_cflags, archs, cflags, compilers, expect, exports, includes, linkers, modules, name, objects, prebuilt, sources, strategy`},
+		"unknown at the top":       {"frobnicate: 1\n", `p/kmod.yaml:1: unknown key "frobnicate": there are arch_cflags, archs, cflags, compilers, expect, exports, includes, linkers, max, modules, name, objects, prebuilt, sources, strategy`},
 		"no YAML":                  {"modules: [\n", "p/kmod.yaml:1: list end token ']' not found"},
 		"key twice":                {module("name: one\n    name: two"), `p/kmod.yaml:3: mapping key "name" already defined at [2:5]`},
 		"word for a list":          {module("name: one\n    sources: a.c"), "p/kmod.yaml:3: string was used where list is expected"},
@@ -99,7 +101,10 @@ func TestLoadRefuses(t *testing.T) {
 		"architecture":             {"archs: [i386, x86]\n" + module("name: one\n    sources: [a.c]"), `p/kmod.yaml:1: unknown architecture "x86": kmodpad knows aarch64, amd64, armv7, i386, powerpc, powerpc64, powerpc64le, riscv64`},
 		"architecture twice":       {module("name: one\n    sources: [a.c]\n    archs: [i386, i386]"), "p/kmod.yaml:4: i386 stands here twice"},
 		"flags of an architecture": {module("name: one\n    sources: [a.c]\n    arch_cflags: {x86: [-g]}"), `p/kmod.yaml:4: unknown architecture "x86": kmodpad knows aarch64, amd64, armv7, i386, powerpc, powerpc64, powerpc64le, riscv64`},
-		"strategy":                 {module("name: one\n    sources: [a.c]\n    strategy: much"), `p/kmod.yaml:4: unknown strategy "much": there are none, upstream, constraint`},
+		"strategy":                 {module("name: one\n    sources: [a.c]\n    strategy: much"), `p/kmod.yaml:4: unknown strategy "much": there are none, upstream, constraint, sized-symbol, measured, auto`},
+		"no padding at all":        {"max: 3\n" + module("name: one\n    sources: [a.c]"), "p/kmod.yaml:1: max is 3, but padding takes 4 bytes at least"},
+		"negative padding":         {module("name: one\n    sources: [a.c]\n    max: -1"), "p/kmod.yaml:4: a number of zero or more is wanted here"},
+		"padding in words":         {module("name: one\n    sources: [a.c]\n    max: much"), "p/kmod.yaml:4: a number of zero or more is wanted here"},
 		"pattern":                  {module("name: one\n    sources: [a.c]\n    linkers: [\"ld[\"]"), `p/kmod.yaml:4: "ld[" is no pattern of names: write them like clang-1?, *-ld.bfd, ld.lld-[12]*`},
 		"export":                   {module("name: one\n    sources: [a.c]\n    exports: [f, \"#g\"]"), `p/kmod.yaml:4: "#g" is no symbol's name`},
 		"exports":                  {module("name: one\n    sources: [a.c]\n    exports: some"), `p/kmod.yaml:4: exports are a list of symbols or the word all, not "some"`},

@@ -71,8 +71,10 @@ func oneLine(path string, err error) error {
 			message += ": there are " + strings.Join(keys, ", ")
 		}
 	case *yaml.TypeError:
-		message = "a " + strings.NewReplacer("slice", "list", "struct", "table", "ptr", "value").
+		message = "a " + strings.NewReplacer("slice", "list", "struct", "table", "ptr", "value", "uint64", "number of zero or more").
 			Replace(e.DstType.Kind().String()) + " is wanted here"
+	case *yaml.OverflowError:
+		message = "a number of zero or more is wanted here"
 	default:
 		message = strings.NewReplacer("sequence", "list", "mapping was", "table was", "mapping is", "table is").Replace(message)
 	}

@@ -4,6 +4,16 @@
 //
 //	sources --cc--> objects --ld -r -T script--> M.stage1 --objcopy--> M.kld --ld -Bshareable -S--> M.ko
 //
+// With the strategies auto and measured the modules are then looked at: if a
+// reference still leaves a set, or a neighbour's lands in one, all that follows
+// the objects is done once more, with a script and guards made for that module:
+//
+//	M.kld --measure--> script, guards.o;  objects, guards.o --ld -r -T script--> ... --> M.ko
+//
+// What was found is noted beside the module, so that the next build begins with
+// that. A module that needs more than is allowed (max) keeps its first link,
+// and the report says why.
+//
 // What differs from kmod.mk, and why:
 //
 //   - Stage 1 has no -d, which 12.x passes to give common symbols an address:

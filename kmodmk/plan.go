@@ -1,6 +1,7 @@
 package kmodmk
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -25,6 +26,11 @@ type Target struct {
 	// Objcopy makes symbols local; not needed when all are exported.
 	Objcopy  string
 	Strategy ldscripts.Strategy
+	// Padding is what the module was found to need. While it is nil, the plan
+	// of a strategy that measures is that of its first link.
+	Padding *ldscripts.Padding
+	// Max, if not zero, takes the place of the module's own.
+	Max uint64
 	// Out is the output folder. Like all paths of a plan it is relative to
 	// the folder of kmod.yaml, or absolute.
 	Out string
@@ -36,6 +42,9 @@ type Target struct {
 type Plan struct {
 	Writes []File
 	Steps  []Step
+	// Compiles counts the steps that make the objects, which come first. The
+	// one after them is link stage 1.
+	Compiles int
 	// KLD is the output of stage 1 with its symbols localised, KO the module.
 	KLD, KO string
 }
@@ -78,16 +87,21 @@ func (t Target) Plan() (*Plan, error) {
 		maker = t.Compiler.Name
 		objects = t.compile(p, path.Join(t.Out, t.Arch.Name, maker, "obj", t.Module.Name))
 	}
+	p.Compiles = len(p.Steps)
 	base := path.Join(t.Out, t.Arch.Name, maker, t.Linker.Name, string(t.Strategy), t.Module.Name)
 	p.KLD, p.KO = base+".kld", base+".ko"
 
-	script, err := ldscripts.Bytes(t.Arch, t.Strategy)
+	scripts, err := t.scripts(base)
 	if err != nil {
 		return nil, err
 	}
-	var scripts []File
-	if script != nil {
-		scripts = []File{{Path: path.Join(t.Out, t.Arch.Name, ldscripts.FileName+"."+string(t.Strategy)), Data: script}}
+	for _, s := range scripts {
+		p.Writes = append(p.Writes, s.File)
+	}
+	if t.Padding != nil && t.Padding.Guarded() {
+		guards := File{Path: base + ".guards.o", Data: t.Padding.GuardObject(t.Arch)}
+		p.Writes = append(p.Writes, guards)
+		objects = join(objects, []string{guards.Path})
 	}
 	if t.exportsAll() {
 		t.stageOne(p, objects, scripts, p.KLD)
@@ -97,8 +111,44 @@ func (t Target) Plan() (*Plan, error) {
 			return nil, err
 		}
 	}
-	t.stageTwo(p)
+	t.stageTwo(p, scripts)
 	return p, nil
+}
+
+// stageScript is a linker script as a file, and the link stage that it is for.
+type stageScript struct {
+	File
+	stage int
+}
+
+// scripts are the linker scripts of both stages. Those that fit every module
+// are shared by all of them; one that was made for this module lies beside it.
+func (t Target) scripts(base string) ([]stageScript, error) {
+	list := ldscripts.Scripts(t.Arch, t.Strategy)
+	if t.Padding != nil {
+		list = []ldscripts.Script{t.Padding.Script(t.Arch)}
+	}
+	var scripts []stageScript
+	for _, s := range list {
+		text, err := s.Render()
+		if err != nil {
+			return nil, err
+		}
+		name := path.Join(t.Out, t.Arch.Name, s.FileName())
+		if t.Padding != nil {
+			name = base + ".ldscript"
+		}
+		scripts = append(scripts, stageScript{File{Path: name, Data: text}, s.Stage})
+	}
+	return scripts, nil
+}
+
+// limit is the padding that a side of a set may be given by measurement.
+func (t Target) limit() uint64 {
+	if t.Max == 0 && t.Module.Max != nil {
+		return *t.Module.Max
+	}
+	return cmp.Or(t.Max, DefaultMax)
 }
 
 // exportsAll says that symbols stay as the compiler made them. Prebuilt objects
@@ -138,23 +188,28 @@ func (t Target) compile(p *Plan, dir string) []string {
 }
 
 // stageOne links the objects into one, and pads: ld -r -T script.
-func (t Target) stageOne(p *Plan, objects []string, scripts []File, out string) {
-	args := t.ld()
-	inputs := objects
-	for _, s := range scripts {
-		p.Writes = append(p.Writes, s)
-		inputs = join(inputs, []string{s.Path})
-		args = append(args, "-T", word(s.Path))
-	}
-	args = append(args, "-r", "-o", word(out))
+func (t Target) stageOne(p *Plan, objects []string, scripts []stageScript, out string) {
+	flags, inputs := scriptFlags(scripts, 1)
+	args := append(t.ld(flags...), "-r", "-o", word(out))
 	for _, o := range objects {
 		args = append(args, word(o))
 	}
 	p.Steps = append(p.Steps, Step{
 		Name:    "link stage 1",
 		Command: run.Command{Path: t.Linker.Path, Args: args},
-		Inputs:  inputs, Output: out,
+		Inputs:  join(objects, inputs), Output: out,
 	})
+}
+
+// scriptFlags are the flags that give a stage its scripts, and the scripts.
+func scriptFlags(scripts []stageScript, stage int) (flags, inputs []string) {
+	for _, s := range scripts {
+		if s.stage == stage {
+			flags = append(flags, "-T", word(s.Path))
+			inputs = append(inputs, s.Path)
+		}
+	}
+	return flags, inputs
 }
 
 // localise makes every symbol local that is defined and not exported.
@@ -163,6 +218,11 @@ func (t Target) localise(p *Plan, in, list, out string) error {
 		return fmt.Errorf("module %s: no objcopy for %s is installed to make its symbols local: run \"go tool mage setup\", or say \"exports: all\"", t.Module.Name, t.Arch)
 	}
 	names := t.Module.Exports.Names
+	if t.Strategy == ldscripts.SizedSymbol { // the script of stage 2 needs them
+		for _, set := range ldscripts.Sets {
+			names = join(names, []string{ldscripts.SizeSymbol(set)})
+		}
+	}
 	if len(names) == 0 {
 		names = []string{nothingExported}
 	}
@@ -176,17 +236,18 @@ func (t Target) localise(p *Plan, in, list, out string) error {
 }
 
 // stageTwo makes the module of stage 1's output, without debug information.
-func (t Target) stageTwo(p *Plan) {
+func (t Target) stageTwo(p *Plan, scripts []stageScript) {
 	if t.Arch.Shape == arch.Relocatable {
 		t.strip(p)
 		return
 	}
 	args := t.ld("-Bshareable", "-znotext", "-znorelro", "--hash-style=sysv")
 	args = append(args, t.Linker.stageTwoFlags(t.Arch)...)
+	flags, inputs := scriptFlags(scripts, 2)
 	p.Steps = append(p.Steps, Step{
 		Name:    "link stage 2",
-		Command: run.Command{Path: t.Linker.Path, Args: append(args, "-S", "-o", word(p.KO), word(p.KLD))},
-		Inputs:  []string{p.KLD}, Output: p.KO,
+		Command: run.Command{Path: t.Linker.Path, Args: slices.Concat(args, flags, []string{"-S", "-o", word(p.KO), word(p.KLD)})},
+		Inputs:  join([]string{p.KLD}, inputs), Output: p.KO,
 	})
 }
 

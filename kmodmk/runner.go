@@ -17,9 +17,9 @@ import (
 	"github.com/kmodpad/kmodpad/templates"
 )
 
-// Runner runs plans. Steps that several plans share, by their output, are run
-// once; steps whose output is up to date are not run at all. It may run many
-// plans at the same time.
+// Runner runs plans. Objects that several plans share are made once; steps whose
+// output is up to date are not run at all. It may run many plans at the same
+// time, as long as no two of them make the same module.
 type Runner struct {
 	// Dir is the folder that the plans' paths are relative to.
 	Dir string
@@ -46,14 +46,19 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 			return err
 		}
 	}
-	for _, s := range p.Steps {
-		if err := r.once(ctx, s); err != nil {
-			return err
+	for i, s := range p.Steps {
+		do := r.step
+		if i < p.Compiles {
+			do = r.once
+		}
+		if err := do(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
 	return nil
 }
 
+// once runs a step that other plans may have as well.
 func (r *Runner) once(ctx context.Context, s Step) error {
 	r.mu.Lock()
 	if r.tasks == nil {
@@ -65,11 +70,7 @@ func (r *Runner) once(ctx context.Context, s Step) error {
 		r.tasks[s.Output] = t
 	}
 	r.mu.Unlock()
-	t.once.Do(func() {
-		if t.err = r.step(ctx, s); t.err != nil {
-			t.err = fmt.Errorf("%s: %w", s.Name, t.err)
-		}
-	})
+	t.once.Do(func() { t.err = r.step(ctx, s) })
 	return t.err
 }
 

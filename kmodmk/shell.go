@@ -1,6 +1,7 @@
 package kmodmk
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -11,7 +12,9 @@ import (
 
 // Shell prints the plans of everything that the configuration asks for, one
 // after the other, to be run in the current folder. What several plans need
-// stands there once.
+// stands there once. Of a module that is padded by measurement it is the last
+// link if that was built before, and else the first: how far its references
+// reach is in no plan.
 func Shell(c *Config, tools Tools, out string) (string, error) {
 	var b strings.Builder
 	b.WriteString("set -e\n")
@@ -19,11 +22,23 @@ func Shell(c *Config, tools Tools, out string) (string, error) {
 		b.WriteString("cd " + run.Quote(word(c.Dir)) + "\n")
 	}
 	done := make(map[string]bool)
+	runner := &Runner{Dir: c.Dir}
 	for _, row := range c.Targets(tools, out) {
 		if row.Err != nil {
 			return "", fmt.Errorf("%s: %w", row.title(), row.Err)
 		}
-		b.WriteString("\n# " + row.title() + ", " + row.Strategy + "\n" + row.Plan.shell(done))
+		plan, n, err := runner.known(row.target)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", row.title(), err)
+		}
+		b.WriteString("\n# " + row.title() + ", " + row.Asked + "\n")
+		switch {
+		case n != nil:
+			b.WriteString("# measured: " + n.why + "\n")
+		case row.target.Strategy.Measures():
+			b.WriteString("# The first link; kmod:build measures, and repeats it where it is not enough.\n")
+		}
+		b.WriteString(plan.shell(done))
 	}
 	return b.String(), nil
 }
@@ -44,7 +59,7 @@ func (p *Plan) shell(done map[string]bool) string {
 	for _, f := range p.Writes {
 		if !done[f.Path] {
 			done[f.Path] = true
-			b.WriteString("printf %s " + run.Quote(string(f.Data)) + " >" + run.Quote(f.Path) + "\n")
+			b.WriteString(f.print() + " >" + run.Quote(f.Path) + "\n")
 		}
 	}
 	for _, s := range p.Steps {
@@ -54,6 +69,19 @@ func (p *Plan) shell(done map[string]bool) string {
 		}
 	}
 	return b.String()
+}
+
+// print is a command that prints the file's contents. A shell's words cannot
+// hold zeros, which the contents of an object can: printf makes those of digits.
+func (f File) print() string {
+	if !bytes.ContainsRune(f.Data, 0) {
+		return "printf %s " + run.Quote(string(f.Data))
+	}
+	var format strings.Builder
+	for _, c := range f.Data {
+		fmt.Fprintf(&format, `\%03o`, c)
+	}
+	return "printf " + run.Quote(format.String())
 }
 
 // dirs lists the folders that the plan makes files in.

@@ -17,7 +17,7 @@ import (
 func (r *Result) Print(w io.Writer, colour bool) error {
 	table := [][]string{{"module", "arch", "compiler", "linker", "strategy", "sets", "padding", "verdict"}}
 	for _, row := range r.Rows {
-		table = append(table, []string{row.Module, row.Arch, dash(row.Compiler), dash(row.Linker), dash(row.Strategy),
+		table = append(table, []string{row.Module, row.Arch, dash(row.Compiler), dash(row.Linker), row.how(),
 			row.sets(ldscripts.Sets), row.padding(), row.Verdict()})
 	}
 	width := make([]int, len(table[0]))

@@ -49,31 +49,41 @@ func TestVerdict(t *testing.T) {
 func TestPrint(t *testing.T) {
 	result := &Result{Ran: 7, Rows: []*Row{
 		{
-			Module: "carp", Arch: "i386", Compiler: "clang-19", Linker: "ld.lld-19", Strategy: "constraint",
+			Module: "carp", Arch: "i386", Compiler: "clang-19", Linker: "ld.lld-19", Asked: "auto", Strategy: "constraint", Why: "4 B are enough",
 			Report: &padcheck.Module{Verdict: padcheck.OK, Sets: []padcheck.Set{{Name: "set_vnet", Size: 68, PaddingAfter: 4}}},
 		},
 		{
-			Module: "table", Arch: "i386", Compiler: "clang-19", Linker: "ld.bfd", Strategy: "constraint",
+			Module: "table", Arch: "i386", Compiler: "clang-19", Linker: "ld.bfd", Asked: "constraint", Strategy: "constraint",
 			Report: &padcheck.Module{Verdict: padcheck.Broken, Findings: []padcheck.Finding{finding("reference-past-padding", padcheck.Error)},
 				Sets: []padcheck.Set{{Name: "set_vnet", Size: 164, PaddingBefore: 32, PaddingAfter: 4}, {Name: "set_pcpu", Size: 8, PaddingAfter: 4}}},
+		},
+		{
+			Module: "far", Arch: "i386", Compiler: "clang-19", Linker: "ld.bfd", Asked: "auto", Strategy: "constraint",
+			Why: "refused: set_vnet needs 9999+4 B, max is 4096", Refused: errors.New("too far\nmend: come nearer"),
+			Report: &padcheck.Module{Verdict: padcheck.OK, Sets: []padcheck.Set{{Name: "set_vnet", Size: 8, PaddingAfter: 4}}},
 		},
 		{Module: "lost", Arch: "armv7", Err: errors.New("no linker")},
 	}}
 	var b bytes.Buffer
 	require.NoError(t, result.Print(&b, false))
-	require.Equal(t, `module  arch   compiler  linker     strategy    sets                  padding  verdict
-carp    i386   clang-19  ld.lld-19  constraint  pcpu -, vnet 68 B     4        ok
-table   i386   clang-19  ld.bfd     constraint  pcpu 8 B, vnet 164 B  32+8     broken
-lost    armv7  -         -          -           -                     -        failed
+	require.Equal(t, `module  arch   compiler  linker     strategy                                             sets                  padding              verdict
+carp    i386   clang-19  ld.lld-19  auto: constraint (4 B are enough)                    pcpu -, vnet 68 B     vnet 0+4             ok
+table   i386   clang-19  ld.bfd     constraint                                           pcpu 8 B, vnet 164 B  pcpu 0+4, vnet 32+4  broken
+far     i386   clang-19  ld.bfd     auto: refused: set_vnet needs 9999+4 B, max is 4096  pcpu -, vnet 8 B      vnet 0+4             not padded
+lost    armv7  -         -          -                                                    -                     -                    failed
 
 table, i386, clang-19, ld.bfd:
     reference-past-padding: it is so
     mend: do this
 
+far, i386, clang-19, ld.bfd:
+    too far
+    mend: come nearer
+
 lost, armv7:
     no linker
 
-1 of 3 good; 7 commands run
+1 of 4 good; 7 commands run
 `, b.String())
 
 	b.Reset()

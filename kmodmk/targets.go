@@ -37,15 +37,20 @@ func (m *Module) targets(a *arch.Arch, tools Toolset, out string) []*Row {
 		return []*Row{{Module: m.Name, Arch: a.Name, Err: err}}
 	}
 	// Strategies were checked by Load.
-	strategy := ldscripts.Strategy(m.Strategy).For(a)
+	asked := ldscripts.Strategy(m.Strategy)
+	strategy, why := asked.For(a), ""
+	if strategy != asked {
+		why = a.Name + " modules need none"
+	}
 	var rows []*Row
 	for _, maker := range makers {
 		for _, l := range linkers {
 			t := maker
-			t.Module, t.Arch, t.Linker, t.Objcopy, t.Strategy, t.Out = m, a, l, tools.Objcopy, strategy, out
+			t.Module, t.Arch, t.Linker, t.Objcopy = m, a, l, tools.Objcopy
+			t.Strategy, t.Out = strategy, out
 			row := &Row{
-				Module: m.Name, Arch: a.Name, Compiler: "-", Linker: l.Name, Strategy: string(strategy),
-				Expect: m.Expect,
+				Module: m.Name, Arch: a.Name, Compiler: "-", Linker: l.Name,
+				Asked: string(asked), Strategy: string(strategy.First(a)), Why: why, Expect: m.Expect, target: t,
 			}
 			if t.Compiler != nil {
 				row.Compiler = t.Compiler.Name

@@ -26,20 +26,22 @@ func Generate(fsys afero.Fs, root string) ([]string, error) {
 	}
 	for _, a := range arch.All {
 		for _, s := range Strategies {
-			text, err := Bytes(a, s)
-			if err != nil {
-				return changed, err
+			if s.First(a) != s {
+				continue // it has none of its own
 			}
-			if text == nil {
-				continue
-			}
-			base := filepath.Join(root, a.Name, FileName)
-			if err := write(base+"."+string(s), text); err != nil {
-				return changed, err
-			}
-			if s == Default {
-				if err := write(base, text); err != nil {
+			for _, script := range Scripts(a, s) {
+				text, err := script.Render()
+				if err != nil {
 					return changed, err
+				}
+				folder := filepath.Join(root, a.Name)
+				if err := write(filepath.Join(folder, script.FileName()), text); err != nil {
+					return changed, err
+				}
+				if s == Constraint {
+					if err := write(filepath.Join(folder, FileName), text); err != nil {
+						return changed, err
+					}
 				}
 			}
 		}

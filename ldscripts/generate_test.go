@@ -2,6 +2,7 @@ package ldscripts
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/afero"
@@ -41,23 +42,37 @@ func TestGenerateTwiceWritesOnce(t *testing.T) {
 func TestStrategies(t *testing.T) {
 	for _, a := range arch.All {
 		for _, s := range Strategies {
-			text, err := Bytes(a, s)
-			require.NoError(t, err)
-			if s == None || a.Shape == arch.Relocatable {
-				require.Nil(t, text, "%s %s", a, s)
-				require.Equal(t, None, s.For(a))
+			scripts := Scripts(a, s)
+			if s.First(a) == None {
+				require.Empty(t, scripts, "%s %s", a, s)
 				continue
 			}
-			require.Contains(t, string(text), "LONG(0x90909090)")
-			if s == Constraint {
-				require.Contains(t, string(text), "set_vnet : ONLY_IF_RW")
-			} else {
-				require.NotContains(t, string(text), "set_vnet : ONLY_IF_RW")
-			}
+			require.NotEmpty(t, scripts, "%s %s", a, s)
+			text, err := scripts[len(scripts)-1].Render()
+			require.NoError(t, err)
+			require.Contains(t, string(text), "0x90909090")
+			require.Equal(t, s.First(a) == Constraint, strings.Contains(string(text), "set_vnet : ONLY_IF_RW"))
+			require.Equal(t, s == SizedSymbol, len(scripts) == 2 && scripts[0].Stage == 1 && scripts[1].Stage == 2)
 		}
 	}
 	_, err := Parse("mesured")
-	require.EqualError(t, err, `unknown strategy "mesured": there are none, upstream, constraint`)
+	require.EqualError(t, err, `unknown strategy "mesured": there are none, upstream, constraint, sized-symbol, measured, auto`)
+}
+
+// Nothing is padded in relocatable modules, and auto pads no more at first than
+// the kernel looks for.
+func TestFirst(t *testing.T) {
+	for name, want := range map[string]map[Strategy]Strategy{
+		"i386":  {None: None, Upstream: Upstream, Constraint: Constraint, SizedSymbol: SizedSymbol, Measured: Constraint, Auto: Constraint},
+		"armv7": {None: None, Upstream: Upstream, Constraint: Constraint, SizedSymbol: SizedSymbol, Measured: Constraint, Auto: None},
+		"amd64": {None: None, Upstream: None, Constraint: None, SizedSymbol: None, Measured: None, Auto: None},
+	} {
+		a, err := arch.ByName(name)
+		require.NoError(t, err)
+		for _, s := range Strategies {
+			require.Equal(t, want[s], s.First(a), "%s %s", name, s)
+		}
+	}
 }
 
 func TestFill(t *testing.T) {

@@ -9,11 +9,19 @@ import (
 // Script is the data of a padding script: what it says about itself, and its
 // output sections in order.
 type Script struct {
-	Arch     string
+	Arch string
+	// Stage is the link stage that it is for: 1 (ld -r) or 2 (ld -Bshareable).
+	Stage    int
 	Purpose  []string // lines of the opening comment
 	Tried    []Linker
+	Sizes    []Size
 	Sections []Section
+
+	name string // what tells its file from other scripts' of the architecture
 }
+
+// Size is a symbol that is defined as the size of a section.
+type Size struct{ Symbol, Of string }
 
 // Section is one linker set of a script: its inputs, the padding inside it and
 // the guards outside it.
@@ -26,10 +34,13 @@ type Section struct {
 	// Before and After count the bytes of padding at either end. All of them
 	// are 0x90, so from four bytes on the set ends in the sentinel.
 	Before, After uint64
+	// AfterIf is a symbol that is zero when there is to be no padding after
+	// all; empty for padding that does not depend on one.
+	AfterIf string
 	// GuardBefore and GuardAfter name input sections that are to lie directly
-	// next to the set, outside it. Guards need an input of their own: data
-	// statements alone give a section whose flags differ from linker to
-	// linker, and land in another segment.
+	// next to the set, outside it; those of [Padding.Guards]. Guards need an
+	// input of their own: data statements alone give a section whose flags
+	// differ from linker to linker, and land in another segment.
 	GuardBefore, GuardAfter string
 }
 
@@ -42,8 +53,13 @@ const OnlyIfRW = "ONLY_IF_RW"
 // Head lists the data statements of the padding before the inputs.
 func (s Section) Head() []string { return fill(s.Before) }
 
-// Tail lists the data statements of the padding after the inputs.
-func (s Section) Tail() []string { return fill(s.After) }
+// Tail lists the statements of the padding after the inputs.
+func (s Section) Tail() []string {
+	if s.AfterIf != "" {
+		return []string{fmt.Sprintf(". = . + (%s > 0 ? %d : 0);", s.AfterIf, s.After)}
+	}
+	return fill(s.After)
+}
 
 // fill makes n bytes of 0x90 of data statements, smallest first, so that the
 // last four bytes stand there as one word whenever n says so. A word of equal
@@ -64,6 +80,9 @@ func fill(n uint64) []string {
 	}
 	return lines
 }
+
+// FileName is the script's file name among those of its architecture.
+func (s Script) FileName() string { return FileName + "." + s.name }
 
 // Render writes the script as text.
 func (s Script) Render() ([]byte, error) {

@@ -1,7 +1,6 @@
 package ldscripts_test
 
 import (
-	"bytes"
 	"debug/elf"
 	"fmt"
 	"os"
@@ -122,44 +121,6 @@ func checkSymbols(t *testing.T, ko string, s ldscripts.Strategy, sets []string) 
 		}
 		require.Equal(t, there, defined["__start_"+set], "%s: %s: __start_%s", ko, s, set)
 		require.Equal(t, there, defined["__stop_"+set], "%s: %s: __stop_%s", ko, s, set)
-	}
-}
-
-// TestWidePadding links a script that uses all of the model: padding on both
-// sides and guards, which stay next to the set through both stages.
-func TestWidePadding(t *testing.T) {
-	a, err := arch.ByName("i386")
-	require.NoError(t, err)
-	object := compile(t, a)["both"]
-	dir := t.TempDir()
-	guard := filepath.Join(dir, "guard.o")
-	cc(t, a, guard, `__asm__(".section .guard_before,\"aw\",@progbits\n.skip 8\n.section .guard_after,\"aw\",@progbits\n.skip 12\n.section .note.GNU-stack,\"\",@progbits");`)
-	text, err := ldscripts.Script{Arch: a.Name, Sections: []ldscripts.Section{
-		{Name: "set_pcpu", After: 4},
-		{Name: "set_vnet", Before: 32, After: 39, GuardBefore: ".guard_before", GuardAfter: ".guard_after"},
-	}}.Render()
-	require.NoError(t, err)
-	require.Contains(t, string(text), "\t.guard_before : { *(.guard_before) }\n\tset_vnet :\n")
-	require.Contains(t, string(text), "\t}\n\t.guard_after : { *(.guard_after) }\n}\n")
-	script := filepath.Join(dir, "script")
-	require.NoError(t, os.WriteFile(script, text, 0o666))
-
-	for _, l := range ldscripts.Tried {
-		t.Run(strings.ReplaceAll(l.String(), " ", "-"), func(t *testing.T) {
-			_, ko := find(t, l, a, object).link(t, a, object, "-T", script, guard)
-			f, err := elf.Open(ko)
-			require.NoError(t, err)
-			defer f.Close()
-			before, set, after := f.Section(".guard_before"), f.Section("set_vnet"), f.Section(".guard_after")
-			data, err := set.Data()
-			require.NoError(t, err)
-			want := append(bytes.Repeat([]byte{0x90}, 32), 1)
-			want = append(want, make([]byte, setSize-1)...)
-			want = append(want, bytes.Repeat([]byte{0x90}, 39)...)
-			require.Equal(t, want, data)
-			require.Equal(t, set.Addr, before.Addr+before.Size, "the guard before the set touches it")
-			require.Equal(t, after.Addr, set.Addr+set.Size, "the guard after the set touches it")
-		})
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/kmodpad/kmodpad/kmodmk"
+	"github.com/kmodpad/kmodpad/ldscripts"
 	"github.com/kmodpad/kmodpad/padcheck"
 	"github.com/kmodpad/kmodpad/toolchains"
 )
@@ -26,12 +27,21 @@ import (
 type Kmod mg.Namespace
 
 // Build builds, pads and verifies every module of kmod.yaml and prints a table.
-func (Kmod) Build(ctx context.Context) error {
+// With -max=BYTES a side of a set gets no more padding than that, whatever
+// kmod.yaml says.
+func (Kmod) Build(ctx context.Context, max *int) error {
+	opt := kmodmk.Options{Verify: verify}
+	if max != nil {
+		if *max < ldscripts.SentinelSize {
+			return unusable(fmt.Errorf("-max=%d: padding takes %d bytes at least", *max, ldscripts.SentinelSize))
+		}
+		opt.Max = uint64(*max)
+	}
 	config, tools, err := load(ctx)
 	if err != nil {
 		return unusable(err)
 	}
-	result, err := kmodmk.Build(ctx, config, tools, kmodmk.Options{Verify: verify})
+	result, err := kmodmk.Build(ctx, config, tools, opt)
 	if err != nil {
 		return unusable(err)
 	}

@@ -50,7 +50,7 @@ func TestTools(t *testing.T) {
 func TestExitStatus(t *testing.T) {
 	t.Setenv("KMOD_CONFIG", filepath.Join(t.TempDir(), "kmod.yaml"))
 	for _, target := range []func() error{
-		func() error { return Kmod{}.Build(t.Context()) },
+		func() error { return Kmod{}.Build(t.Context(), nil) },
 		func() error { return Kmod{}.Verify(t.Context()) },
 		func() error { return Kmod{}.Plan(t.Context()) },
 	} {
