@@ -21,7 +21,7 @@ func Fuzz(ctx context.Context) error {
 		return err
 	}
 	for _, t := range targets {
-		err := goTool(ctx, nil, "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+cmp.Or(os.Getenv("FUZZTIME"), "30s"), "./"+t.dir)
+		err := goTool(ctx, nil, "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+cmp.Or(os.Getenv("FUZZTIME"), "30s"), "-fuzzminimizetime=20x", "./"+t.dir)
 		if err != nil {
 			return err
 		}

@@ -131,7 +131,10 @@ type Module struct {
 	// SectionAddr is where a section of the file was placed; false when the
 	// kernel does not load it.
 	SectionAddr func(index uint32) (addr uint64, ok bool)
-	deps        []*Module
+	// LinkerSet is linker_file_lookup_set: where the array of a linker set such
+	// as set_sysinit_set was loaded; false when the kernel finds none.
+	LinkerSet func(name string) (start, stop uint64, ok bool)
+	deps      []*Module
 }
 
 // Set finds a set by name; nil when the module has none.

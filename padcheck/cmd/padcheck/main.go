@@ -63,7 +63,7 @@ Exit status: 0 nothing is wrong, 1 there are findings of severity error,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newVerify(), newLoad(), newMeasure(), newTrace(), newImage(), newExplain())
+	root.AddCommand(newVerify(), newLoad(), newMeasure(), newTrace(), newImage(), newEvents(), newExplain())
 	return root
 }
 

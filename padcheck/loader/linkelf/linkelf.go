@@ -77,7 +77,7 @@ func (l Loader) Load(k *loader.Kernel, f *object.File) (*loader.Module, error) {
 	if err := ef.relocateFile(); err != nil {
 		return nil, err
 	}
-	ef.Find, ef.SectionAddr = ef.find, ef.sectionAddr
+	ef.Find, ef.SectionAddr, ef.LinkerSet = ef.find, ef.sectionAddr, ef.linkerSet
 	k.Loaded(ef.Module)
 	return ef.Module, nil
 }
@@ -410,4 +410,11 @@ func (ef *file) sectionAddr(index uint32) (uint64, bool) {
 		return 0, false
 	}
 	return ef.Address + s.Addr, true
+}
+
+// linkerSet is link_elf_lookup_set as the kernel calls it once the file is
+// loaded.
+func (ef *file) linkerSet(name string) (start, stop uint64, ok bool) {
+	start, stop, ok, err := ef.lookupSet(name)
+	return start, stop, ok && err == nil
 }

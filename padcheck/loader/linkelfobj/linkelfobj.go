@@ -91,7 +91,7 @@ func (l Loader) Load(k *loader.Kernel, f *object.File) (*loader.Module, error) {
 		return nil, err
 	}
 	ef.propagate()
-	ef.Find, ef.SectionAddr = ef.find, ef.sectionAddr
+	ef.Find, ef.SectionAddr, ef.LinkerSet = ef.find, ef.sectionAddr, ef.linkerSet
 	k.Loaded(ef.Module)
 	return ef.Module, nil
 }
@@ -434,4 +434,14 @@ func (ef *file) sectionAddr(index uint32) (uint64, bool) {
 		return 0, false
 	}
 	return ef.placed[index].addr, true
+}
+
+// linkerSet is link_elf_lookup_set: the section of that name.
+func (ef *file) linkerSet(name string) (start, stop uint64, ok bool) {
+	s := ef.File.Section(name)
+	if s == nil {
+		return 0, 0, false
+	}
+	start, ok = ef.sectionAddr(s.Index)
+	return start, start + s.Size, ok
 }
