@@ -10,6 +10,8 @@ import (
 	//mage:import
 	"github.com/kmodpad/kmodpad/kmodmk/magetarget"
 	"github.com/kmodpad/kmodpad/toolchains"
+	//mage:import
+	_ "github.com/kmodpad/kmodpad/toolchains/matrix/matrixtarget"
 )
 
 // Aliases are the short names of targets.

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"sync"
 	"text/template"
 
 	"github.com/Masterminds/sprig/v3"
@@ -30,11 +31,14 @@ var functions = []string{
 	"default", "empty", "ternary", "fail",
 }
 
-var parsed = template.Must(template.New("").
-	Delims("<%", "%>").
-	Option("missingkey=error").
-	Funcs(funcMap()).
-	ParseFS(files, "*.tmpl"))
+// parsed is made when it is first needed: most runs of padcheck render nothing.
+var parsed = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").
+		Delims("<%", "%>").
+		Option("missingkey=error").
+		Funcs(funcMap()).
+		ParseFS(files, "*.tmpl"))
+})
 
 func funcMap() template.FuncMap {
 	all := sprig.HermeticTxtFuncMap()
@@ -49,7 +53,7 @@ func funcMap() template.FuncMap {
 // its .tmpl.
 func Render(name string, data any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := parsed.ExecuteTemplate(&b, name+".tmpl", data); err != nil {
+	if err := parsed().ExecuteTemplate(&b, name+".tmpl", data); err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	return b.Bytes(), nil

@@ -53,6 +53,8 @@ func (a apt) Groups() []Group {
 	for _, p := range []string{"qemu-user", "bmake", "make", "cmake", "ninja-build"} {
 		groups = append(groups, Group{Packages: []string{p}, Required: true})
 	}
+	// A browser looks at the matrix's page in the tests.
+	groups = append(groups, Group{Packages: []string{"chromium"}})
 	return groups
 }
 

@@ -125,7 +125,7 @@ const debian12 = "clang-13 clang-14 clang-15 clang-16 clang-19 clang-22 lld-13 l
 	"binutils-aarch64-linux-gnu gcc-12-aarch64-linux-gnu binutils-arm-linux-gnueabi gcc-12-arm-linux-gnueabi " +
 	"binutils-powerpc-linux-gnu gcc-12-powerpc-linux-gnu binutils-powerpc64-linux-gnu gcc-12-powerpc64-linux-gnu " +
 	"binutils-powerpc64le-linux-gnu gcc-12-powerpc64le-linux-gnu binutils-riscv64-linux-gnu gcc-12-riscv64-linux-gnu " +
-	"qemu-user bmake make cmake ninja-build"
+	"qemu-user bmake make cmake ninja-build chromium"
 
 func TestSetupApt(t *testing.T) {
 	m := &machine{}

@@ -15,13 +15,19 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/kmodpad/kmodpad/kmodmk"
+	"github.com/kmodpad/kmodpad/kmodmk/plugin"
 	"github.com/kmodpad/kmodpad/ldscripts"
 )
 
 // Generate writes every generated file of the tree and says which it changed.
 func Generate(context.Context) error {
-	changed, err := ldscripts.Generate(afero.NewOsFs(), "ldscripts")
-	for _, name := range changed {
+	fsys := afero.NewOsFs()
+	scripts, err := ldscripts.Generate(fsys, "ldscripts")
+	if err != nil {
+		return err
+	}
+	plugins, err := plugin.Generate(fsys, "kmodmk/plugin/files", plugin.Options{Force: true})
+	for _, name := range append(scripts, plugins...) {
 		fmt.Println("wrote", name)
 	}
 	return err

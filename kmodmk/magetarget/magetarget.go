@@ -18,6 +18,8 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/kmodpad/kmodpad/kmodmk"
+	"github.com/kmodpad/kmodpad/kmodmk/newmod"
+	"github.com/kmodpad/kmodpad/kmodmk/plugin"
 	"github.com/kmodpad/kmodpad/ldscripts"
 	"github.com/kmodpad/kmodpad/padcheck"
 	"github.com/kmodpad/kmodpad/toolchains"
@@ -73,6 +75,22 @@ func (Kmod) Plan(ctx context.Context) error {
 	}
 	_, err = fmt.Print(text)
 	return err
+}
+
+// New writes a virtualised module NAME to a folder of that name, which builds and verifies at once.
+func (Kmod) New(ctx context.Context, name string, domain, pcpu, minimal *bool, sysdir, depends *string, force *bool) error {
+	if err := newmod.Target(ctx, name, domain, pcpu, minimal, sysdir, depends, force); err != nil {
+		return unusable(err)
+	}
+	return nil
+}
+
+// Plugin writes the plugins for make and CMake to the folder given with -dir.
+func (Kmod) Plugin(ctx context.Context, dir *string, force *bool) error {
+	if err := plugin.Plugin(ctx, os.Stdout, dir, force); err != nil {
+		return unusable(err)
+	}
+	return nil
 }
 
 // load reads the configuration and looks for tools.

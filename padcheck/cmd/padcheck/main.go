@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/kmodpad/kmodpad/kmodmk/plugin/script"
 )
 
 // Exit statuses.
@@ -63,7 +65,7 @@ Exit status: 0 nothing is wrong, 1 there are findings of severity error,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newVerify(), newLoad(), newMeasure(), newTrace(), newImage(), newEvents(), newExplain())
+	root.AddCommand(newVerify(), newLoad(), newMeasure(), script.New(), newTrace(), newImage(), newEvents(), newExplain())
 	return root
 }
 

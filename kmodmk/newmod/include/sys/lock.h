@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef NEWMOD_SYS_LOCK_H
+#define	NEWMOD_SYS_LOCK_H
+
+#include <sys/param.h>
+
+#endif

@@ -1,0 +1,2 @@
+.include <bsd.sysdir.mk>
+.include "${SYSDIR}/conf/kmod.mk"
