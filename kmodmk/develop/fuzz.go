@@ -1,14 +1,17 @@
 package develop
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -21,10 +24,29 @@ func Fuzz(ctx context.Context) error {
 		return err
 	}
 	for _, t := range targets {
-		err := goTool(ctx, nil, "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+cmp.Or(os.Getenv("FUZZTIME"), "30s"), "-fuzzminimizetime=20x", "./"+t.dir)
-		if err != nil {
+		if err := fuzz(ctx, t, cmp.Or(os.Getenv("FUZZTIME"), "30s")); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// fuzz runs one target. The go command sometimes takes the end of the time for
+// a failure (it says "context deadline exceeded" and names no input); that is
+// said, and is none.
+func fuzz(ctx context.Context, t fuzzTarget, length string) error {
+	args := []string{"test", "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + length, "-fuzzminimizetime=20x", "./" + t.dir}
+	fmt.Println("go " + strings.Join(args, " "))
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(os.Stdout, &said), os.Stderr
+	err := cmd.Run()
+	if err != nil && bytes.Contains(said.Bytes(), []byte("context deadline exceeded")) && !bytes.Contains(said.Bytes(), []byte("Failing input")) {
+		fmt.Println("the time was over; no input failed")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
 	}
 	return nil
 }
